@@ -92,18 +92,14 @@ def title_width(title):
 
 
 def blank(width, height, title):
-    """An empty Figure of so many pixels, its title apart, nothing of which moves by itself."""
+    """A Figure and its one bare axis, whose units are screen pixels from the top left."""
     dpi = rcParams["figure.dpi"]
     fig = Figure(figsize=(width / dpi, height / dpi), layout="none")
+    ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    ax.set_axis_off()
     if title:
-        write(fig, 8, 18, title, fontsize=12, fontweight="bold", color=rcParams["text.color"])
-    return fig
-
-
-def write(fig, x, y, text, **style):
-    """Text at pixels from the top left."""
-    style = {"ha": "left", "va": "center", "fontsize": 9, "color": QUIET} | style
-    fig.text(x / fig.bbox.width, 1 - y / fig.bbox.height, text, **style)
+        ax.text(8, 18, title, va="center", fontsize=12, fontweight="bold")
+    return fig, ax
 
 
 def head(fig, title):

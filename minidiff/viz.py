@@ -48,11 +48,12 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     above = 4 + 14 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
     left = 8 + (8 + max(canvas.text_width(text, 9) for text in texts) if texts and as_rows else 0)
     top = 40 if title else 8
-    fig = canvas.blank(
+    fig, ax = canvas.blank(
         max(left + per_row * (width + gap) + 2, canvas.title_width(title)),
         top + len(rows) * (height + above + gap) + 2,
         title,
     )
+    quiet = {"fontsize": 9, "color": canvas.QUIET}
     for i, row in enumerate(rows):
         y = top + i * (height + above + gap) + above
         for j, tile in enumerate(row):
@@ -61,9 +62,9 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
             big = tile.repeat(scale, 0).repeat(scale, 1)
             fig.figimage(big, x, fig.bbox.height - y - height, origin="upper")
             if texts and not as_rows:
-                canvas.write(fig, x, y - 3, texts[i * per_row + j], va="bottom")
+                ax.text(x, y - 3, texts[i * per_row + j], va="bottom", **quiet)
         if texts and as_rows:
-            canvas.write(fig, left - 8, y + height / 2, texts[i], ha="right")
+            ax.text(left - 8, y + height / 2, texts[i], ha="right", va="center", **quiet)
     return fig
 
 
