@@ -76,9 +76,8 @@ def dot(count):
 def text_width(text, size, weight="normal"):
     """Screen pixels that `text` takes; the font comes with matplotlib, so it holds everywhere."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    width = max(
-        (TextPath((0, 0), ln, prop=font).get_extents().x1 for ln in text.split("\n")), default=0
-    )
+    lines = [TextPath((0, 0), line, prop=font) for line in text.split("\n") if line.strip()]
+    width = max((line.get_extents().x1 for line in lines), default=0)
     return int(np.ceil(width * rcParams["figure.dpi"] / 72))
 
 

@@ -150,6 +150,8 @@ def _exercises(path, cells):
     """Every exercise of the lesson: its task, then its stub and check, stored untouched."""
     lesson, found = re.match(r"\d\d", path.name), []
     declared = [ex for ex in exercises.all_exercises() if lesson and ex.name[:2] == lesson[0]]
+    if declared and not any("setup" in _tags(cell) for cell in cells):
+        found.append("no cell is tagged `setup`: a check runs on it and the exercise's cells alone")
     for ex in declared:
         tagged = [i for i, c in enumerate(cells) if {"exercise", f"exercise-{ex.name}"} <= _tags(c)]
         if len(tagged) != 1:

@@ -106,8 +106,9 @@ def find(name):
     if name not in _declared and module and importlib.util.find_spec(module):
         importlib.import_module(module)
     if name not in _declared:
-        known = ", ".join(sorted(n for n in _declared if not lesson or n[:2] == lesson[0]))
-        known = known or ", ".join(ex.name for ex in all_exercises()) or "none yet"
+        names = [ex.name for ex in all_exercises()]
+        near = [known for known in names if known[:2] == str(name)[:2]]
+        known = ", ".join(near or names) or "none yet"
         raise ValueError(f"No exercise is called {name!r}; there are: {known}.")
     return _declared[name]
 
@@ -204,11 +205,11 @@ def _first_problem(got, expected, rtol):
 
 def _problem(got, expected, rtol):
     """One sentence on how `got` departs from `expected`, or None."""
-    if isinstance(got, _Raised) or isinstance(expected, _Raised):
-        if got == expected:
+    if isinstance(got, _Raised):
+        if isinstance(expected, _Raised) and got == expected:
             return None
-        if isinstance(got, _Raised):
-            return f"it raised {got.kind}: {got.text.splitlines()[0] if got.text else ''}".strip()
+        return f"it raised {got.kind}: {got.text.splitlines()[0] if got.text else 'no message'}"
+    if isinstance(expected, _Raised):
         return "it returned a value where an error is expected."
     if isinstance(expected, list):
         if not isinstance(got, list):

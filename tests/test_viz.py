@@ -1,0 +1,147 @@
+"""Pictures: their form, their exactness where pixels can be counted, and that they play."""
+
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from minidiff import canvas, viz
+
+
+def clouds(n=50, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randn(n, 2, generator=g)
+
+
+def pixels(figure):
+    return np.asarray(Image.open(io.BytesIO(viz.png(figure))).convert("RGB"))
+
+
+FIGURES = {
+    "images": lambda title: viz.images(torch.rand(5, 1, 8, 8), list("abcde"), title=title),
+    "rows": lambda title: viz.images([torch.rand(2, 3, 8, 8)] * 2, ["one", "two"], title=title),
+    "points": lambda title: viz.points(clouds(), clouds(), labels=["a", "b"], title=title),
+    "overlay": lambda title: viz.points(
+        clouds(), clouds(), labels=["a", "b"], overlay=True, title=title
+    ),
+    "trajectory": lambda title: viz.trajectory([clouds(), clouds()], data=clouds(), title=title),
+    "field": lambda title: viz.field(lambda x: -x, lambda x: x, data=clouds(), title=title),
+    "curve": lambda title: viz.curve([1, 10, 100], {"a": [3, 2, 1]}, floor=0.5, title=title),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_helper_returns_a_figure_of_whole_size_with_its_title(name):
+    title = "A finding long enough to be wider than the smallest of these figures"
+    figure = FIGURES[name](title)
+    texts = [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+    assert isinstance(figure, Figure) and title in texts
+    width, height = figure.bbox.size
+    assert pixels(figure).shape == (round(height), round(width), 3)
+    assert width <= 1000
+    # The title must lie inside the figure, at its left.
+    [drawn] = [t for t in figure.findobj(lambda a: getattr(a, "get_text", str)() == title)]
+    box = drawn.get_window_extent()
+    assert 4 <= box.x0 <= 12 and box.x1 <= width and box.y1 <= height
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_picture_has_the_same_bytes(name):
+    torch.manual_seed(0)
+    first = viz.png(FIGURES[name]("x"))
+    torch.manual_seed(0)
+    assert viz.png(FIGURES[name]("x")) == first
+
+
+def test_figures_are_unknown_to_pyplot():
+    code = (
+        "from minidiff import viz; viz.curve([1, 2], {'a': [1, 2]}); import sys;"
+        "plt = sys.modules.get('matplotlib.pyplot'); assert not plt or not plt.get_fignums()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_only_viz_loads_matplotlib():
+    code = "import minidiff, minidiff.exercises, sys; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3])
+def test_image_pixels_are_exact(scale):
+    tile = torch.rand(1, 3, 5, 7)
+    drawn = pixels(viz.images(tile, scale=scale))
+    big = (tile[0].permute(1, 2, 0).numpy() * 255).repeat(scale, 0).repeat(scale, 1)
+    part = drawn[8 : 8 + 5 * scale, 8 : 8 + 7 * scale]
+    assert np.abs(part - big).max() <= 1
+
+
+def test_images_take_grey_without_a_channel_and_clip():
+    values = torch.tensor([[[-1.0, 0.0], [1.0, 2.0]]])
+    drawn = pixels(viz.images(values, scale=1))[8:10, 8:10]
+    assert (drawn == np.array([[0, 0], [255, 255]])[..., None]).all()
+
+
+def test_points_off_the_limit_do_not_rule_the_axes():
+    cloud = torch.cat([clouds(5000), torch.tensor([[1e6, 0.0]])])
+    figure = viz.points(cloud)
+    assert figure.axes[0].get_xlim()[1] < 10
+
+
+def test_arrows_of_all_panels_share_one_scale():
+    one, two = viz.field(lambda x: x, lambda x: 2 * x).axes
+    arrows = [ax.collections[-1] for ax in (one, two)]
+    np.testing.assert_allclose(2 * arrows[0].U, arrows[1].U)
+
+
+def test_the_floor_is_a_dashed_line_with_a_name():
+    ax = viz.curve([1, 2], {"a": [3, 2]}, floor=0.5).axes[0]
+    assert ax.lines[-1].get_linestyle() == "--"
+    assert list(ax.lines[-1].get_ydata()) == [0.5, 0.5]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "floor"]
+
+
+def test_bad_shapes_are_one_sentence():
+    with pytest.raises(ValueError, match=r"batch must have shape .* got \(2, 4, 8, 8\)\.$"):
+        viz.images(torch.rand(2, 4, 8, 8))
+    with pytest.raises(ValueError, match="labels must hold 2 texts, got 1"):
+        viz.images(torch.rand(2, 1, 8, 8), ["a"])
+    with pytest.raises(ValueError, match=r"points must have shape \(N, 2\), N >= 1, got \(3, 3\)"):
+        viz.points(torch.zeros(3, 3))
+    with pytest.raises(ValueError, match="frames must be one or more pictures, all of one size"):
+        viz.animate([])
+
+
+def test_an_animation_plays_in_order_at_its_pace_and_loops():
+    shades = [0.0, 0.5, 1.0]
+    animation = viz.animate([np.full((6, 6), shade) for shade in shades], fps=10, hold=2.0)
+    movie = Image.open(io.BytesIO(animation.data))
+    assert movie.format == "PNG" and movie.n_frames == 3 and movie.info["loop"] == 0
+    seen, times = [], []
+    for frame in range(movie.n_frames):
+        movie.seek(frame)
+        seen.append(movie.convert("L").getpixel((3, 3)))
+        times.append(movie.info["duration"])
+    np.testing.assert_allclose(seen, [0, 128, 255], atol=1)
+    np.testing.assert_allclose(times, [100, 100, 2000])
+    assert "at 0x" not in repr(animation)
+
+
+def test_animations_of_points_and_images_hold_every_step_and_stay_white():
+    for animation in [
+        viz.animate_points([clouds(seed=s) for s in range(4)], title="x"),
+        viz.animate_images([torch.rand(4, 1, 8, 8) for _ in range(4)], title="x"),
+    ]:
+        movie = Image.open(io.BytesIO(animation.data))
+        assert movie.n_frames == 4
+        assert movie.convert("RGB").getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_text_width_grows_with_text_and_size():
+    assert canvas.text_width("", 9) == 0
+    assert canvas.text_width("noise", 9) < canvas.text_width("noise noise", 9)
+    assert canvas.text_width("noise", 9) < canvas.text_width("noise", 12, "bold")
