@@ -1,0 +1,114 @@
+"""Noising, the denoiser, and the functions that wrap one denoiser into another.
+
+A denoiser is a callable `denoise(x, t, *cond) -> x0_hat`, the best guess of the data given x_t:
+x (B, *), t () or (B,), x0_hat (B, *). Conditioning, guidance and clipping are functions from
+denoiser to denoiser; no sampler knows of them.
+"""
+
+import torch
+from torch import nn
+
+from .schedules import check_times, uniform_times
+
+# What the network is trained to output, as (a, b) in `target = a * x0 + b * eps`.
+TARGETS = {
+    "eps": lambda alpha, sigma: (0, 1),  # Ho et al. 2020, eq. 14
+    "x0": lambda alpha, sigma: (1, 0),
+    "v": lambda alpha, sigma: (-sigma, alpha),  # Salimans & Ho 2022, appendix D
+    "flow": lambda alpha, sigma: (-1, 1),  # Lipman et al. 2023: dx/dt on the straight line
+}
+
+
+def like(value, x):
+    """Shape a schedule value, () or (B,), so that it multiplies x (B, *)."""
+    return value.reshape(-1, *[1] * (x.ndim - 1)).to(x) if value.ndim else value
+
+
+def noising(schedule, x0, t, eps):
+    """One jump of the forward process: x_t = alpha * x0 + sigma * eps (Ho et al. 2020, eq. 4).
+
+    x0 and eps (B, *), t () or (B,); returns x_t (B, *). ValueError if shapes disagree.
+    """
+    t = check_times(t)
+    if eps.shape != x0.shape:
+        raise ValueError(
+            f"eps must have the shape of x0, {tuple(x0.shape)}, got {tuple(eps.shape)}"
+        )
+    if t.ndim and t.shape != x0.shape[:1]:
+        raise ValueError(f"t must be a number or have shape ({len(x0)},), got {tuple(t.shape)}")
+    alpha, sigma = schedule(t)
+    return like(alpha, x0) * x0 + like(sigma, x0) * eps
+
+
+class Denoiser(nn.Module):
+    """A network and its schedule, read as an estimate of the data.
+
+    net: `net(x, t, *cond) -> out`, x and out (B, *), t (B,).
+    schedule: `schedule(t) -> alpha, sigma`.
+    target: what `out` stands for, a key of TARGETS.
+    times: `times(n, generator) -> t (n,)`, the training times.
+    """
+
+    def __init__(self, net, schedule, target="v", times=uniform_times):
+        super().__init__()
+        if target not in TARGETS:
+            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        self.net, self.schedule, self.target, self.times = net, schedule, target, times
+
+    def forward(self, x, t, *cond):
+        """x0_hat (B, *) from x (B, *) at t, () or (B,), in (0, 1].
+
+        Solves the 2x2 system `x = alpha x0 + sigma eps`, `out = a x0 + b eps` for x0.
+        """
+        t = check_times(t)
+        check_batch(x)
+        alpha, sigma = (like(value, x) for value in self.schedule(t))
+        a, b = TARGETS[self.target](alpha, sigma)
+        out = self.net(x, t.to(x).expand(len(x)), *cond)
+        determinant = alpha * b - sigma * a
+        return (b / determinant) * x - (sigma / determinant) * out
+
+    def loss(self, x0, *cond, generator=None):
+        """Mean squared error of the target at random times; x0 (B, *), a scalar comes back."""
+        check_batch(x0)
+        return self.error(x0, *self.draw(x0.shape, generator), *cond)
+
+    def draw(self, shape, generator=None):
+        """The randomness of one training step: times t (B,) and noise eps `shape`, on the CPU."""
+        return self.times(shape[0], generator), torch.randn(shape, generator=generator)
+
+    def error(self, x0, t, eps, *cond):
+        """The loss for given times and noise (Ho et al. 2020, eq. 14, for any target)."""
+        eps = eps.to(x0)
+        alpha, sigma = (like(value, x0) for value in self.schedule(t))
+        a, b = TARGETS[self.target](alpha, sigma)
+        out = self.net(noising(self.schedule, x0, t, eps), t.to(x0), *cond)
+        return (out - (a * x0 + b * eps)).square().mean()
+
+
+def check_batch(x):
+    """ValueError unless x is a floating-point batch (B, *) with at least one entry."""
+    if not torch.is_tensor(x) or not x.is_floating_point():
+        got = x.dtype if torch.is_tensor(x) else type(x).__name__
+        raise ValueError(f"x must be a floating-point tensor, got {got}")
+    if x.ndim < 2 or not len(x):
+        raise ValueError(f"x must be a non-empty batch of shape (B, *), got {tuple(x.shape)}")
+
+
+def given(denoise, *cond):
+    """Bind the condition: a denoiser of (x, t) from one of (x, t, *cond)."""
+    return lambda x, t: denoise(x, t, *cond)
+
+
+def guide(denoise, null, w):
+    """Classifier-free guidance, null + w (cond - null) (Ho & Salimans 2022, eq. 6).
+
+    `denoise` and `null` are denoisers of (x, t): with the prompt, and without it or with a
+    negative prompt. w = 1 is plain conditional, w = 0 is `null`; the paper's w is ours minus 1.
+    """
+    return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
+
+
+def clip(denoise, low=-1.0, high=1.0):
+    """Keep x0_hat within the range of the data; for pixels only, and outside `guide`."""
+    return lambda x, t, *cond: denoise(x, t, *cond).clamp(low, high)

@@ -1,0 +1,61 @@
+"""Recipes: how each shipped model is built and trained; names are looked up at the command line."""
+
+from dataclasses import dataclass, field
+from typing import Callable
+
+import torch
+
+from .codec import Pixels, Scaled
+from .data import mnist, points
+from .denoiser import Denoiser
+from .model import Model
+from .nets import PointNet, UNet
+from .schedules import cosine, log_snr_times
+from .text import LabelEncoder, Unconditional
+
+DROPPED = 0.1  # share of prompts left out in training, so that guidance has an unconditional model
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """model() -> Model; data() -> `data(n, generator)`; settings: keyword arguments of `train`."""
+
+    model: Callable
+    data: Callable
+    images: int
+    settings: dict = field(default_factory=dict)
+
+
+def point_model():
+    net = PointNet()
+    denoiser = Denoiser(net, cosine, target="v", times=log_snr_times(cosine, start=0.95))
+    return Model(denoiser, Unconditional(), Scaled(2.0), (2,), steps=100)
+
+
+def point_data(cloud=points.swiss_roll):
+    return lambda n, generator: (cloud(n, generator), [None] * n)
+
+
+def digit_model():
+    net = UNet(1, width=32, widths=(1, 2), token_width=64)
+    denoiser = Denoiser(net, cosine, target="v")
+    return Model(denoiser, LabelEncoder(10, 64), Pixels(), (1, 28, 28), w=1.0, steps=50)
+
+
+def digit_data(split="train"):
+    """Batches of MNIST pictures (n, 1, 28, 28) in 0..1 and labels, one in ten of them None."""
+    pictures, labels = mnist.load(split)
+
+    def data(n, generator):
+        index = torch.randint(len(pictures), (n,), generator=generator)
+        kept = torch.rand(n, generator=generator) >= DROPPED
+        prompts = [label if keep else None for label, keep in zip(labels[index].tolist(), kept)]
+        return pictures[index] / 255, prompts
+
+    return data
+
+
+RECIPES = {
+    "points": Recipe(point_model, point_data, 10_000_000, dict(batch=512, lr=5e-3)),
+    "digits": Recipe(digit_model, digit_data, 700_000, dict(batch=64, lr=2e-3, decay=0.9995)),
+}

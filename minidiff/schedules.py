@@ -1,0 +1,128 @@
+"""Noise schedules and time grids.
+
+A schedule is a callable `schedule(t) -> (alpha, sigma)` with `x_t = alpha * x0 + sigma * eps`.
+Time t runs from 0 (data) to 1 (noise). Every schedule here has sigma exactly 0 at t = 0 and
+alpha at or above ALPHA_MIN at t = 1, so no formula ever divides by zero at the noisy end.
+"""
+
+import math
+
+import torch
+
+ALPHA_MIN = 1e-3
+
+
+def check_times(t):
+    """Return t as a tensor; ValueError unless every entry lies in [0, 1]."""
+    t = torch.as_tensor(t)
+    if not t.is_floating_point():
+        t = t.float()
+    if not bool(((t >= 0) & (t <= 1)).all()):
+        raise ValueError(f"t must lie in [0, 1], got values from {t.min():g} to {t.max():g}")
+    return t
+
+
+def cosine(t):
+    """Cosine schedule: alpha and sigma walk along a quarter circle (Nichol & Dhariwal 2021, eq. 17).
+
+    The angle ends a hair before pi/2, where alpha is ALPHA_MIN. t: any shape; returns two tensors
+    of that shape with alpha^2 + sigma^2 = 1. Raises ValueError for t outside [0, 1].
+    """
+    angle = math.acos(ALPHA_MIN) * check_times(t)
+    return angle.cos(), angle.sin()
+
+
+def flow(t):
+    """Straight-line schedule of flow matching, `1 - t, t` (Lipman et al. 2023, eq. 22).
+
+    The line ends at alpha = ALPHA_MIN. t: any shape; returns two tensors of that shape. Raises
+    ValueError for t outside [0, 1].
+    """
+    t = check_times(t)
+    return 1 - (1 - ALPHA_MIN) * t, t
+
+
+class DDPM:
+    """The discrete schedule of DDPM, betas rising on a line (Ho et al. 2020, section 4).
+
+    Holds `beta` (T,) and `alpha_bar` (T + 1,), whose entry 0 is the data (alpha_bar = 1). A time t
+    uses entry round(T t); diffusers counts the same entry as T t - 1.
+    """
+
+    def __init__(self, T=1000, beta_min=1e-4, beta_max=0.02):
+        # float64: 1 - alpha_bar loses half its digits in float32 near the data.
+        self.T = T
+        self.beta = torch.linspace(beta_min, beta_max, T, dtype=torch.float64)
+        self.alpha_bar = torch.cat([torch.ones(1).double(), (1 - self.beta).cumprod(0)])
+        if self.alpha_bar[-1] < ALPHA_MIN**2:
+            raise ValueError(
+                f"T and beta leave alpha {self.alpha_bar[-1].sqrt():.1e} at t = 1, below {ALPHA_MIN}"
+            )
+
+    def __call__(self, t):
+        """t: any shape; returns alpha and sigma of that shape. ValueError outside [0, 1]."""
+        t = check_times(t)
+        alpha_bar = self.alpha_bar[(self.T * t).round().long().cpu()]
+        return alpha_bar.sqrt().to(t), (1 - alpha_bar).sqrt().to(t)
+
+    def times(self, n, generator=None):
+        """n training times from {1, ..., T} / T, the ones this table tells apart; shape (n,)."""
+        return torch.randint(1, self.T + 1, (n,), generator=generator) / self.T
+
+
+def log_snr(schedule, t):
+    """lam = log(alpha / sigma) at t, the half log signal-to-noise ratio; infinite at t = 0."""
+    alpha, sigma = schedule(t)
+    return alpha.log() - sigma.log()
+
+
+def uniform_grid(n, start=1.0, dtype=None):
+    """n equal steps from `start` down to 0: a decreasing tensor ts of shape (n + 1,)."""
+    check_steps(n)
+    return torch.linspace(start, 0, n + 1, dtype=dtype)
+
+
+def log_snr_grid(schedule, n, start=1.0, end=2e-3, dtype=None):
+    """n steps, the first n - 1 equal in log-SNR from `start` to `end`, the last one to 0.
+
+    Shape (n + 1,), decreasing (Lu et al. 2022, section 4.1: DPM-Solver's own grid).
+    """
+    check_steps(n)
+    ends = torch.tensor([start, end], dtype=torch.float64)
+    wanted = torch.linspace(*log_snr(schedule, ends).tolist(), n, dtype=torch.float64)
+    low, high = torch.full_like(wanted, end), torch.full_like(wanted, start)
+    for _ in range(60):  # bisection: lam falls as t grows, for every schedule
+        middle = (low + high) / 2
+        too_clean = log_snr(schedule, middle) > wanted
+        low, high = torch.where(too_clean, middle, low), torch.where(too_clean, high, middle)
+    ts = torch.cat([low, torch.zeros(1).double()])
+    ts[0] = start
+    return ts.to(dtype or torch.get_default_dtype())
+
+
+def check_steps(n):
+    """ValueError unless n is a whole number of steps, at least 1."""
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"n must be a whole number of steps, at least 1, got {n!r}")
+
+
+def uniform_times(n, generator=None):
+    """n training times spread evenly over (0, 1], one random shift for all; shape (n,).
+
+    Each time alone is uniform; together they cover the range, so the loss varies less from batch
+    to batch (Kingma et al. 2021, appendix I.1). The order is shuffled.
+    """
+    shift = torch.rand(1, generator=generator)
+    return 1 - (torch.randperm(n, generator=generator) + shift) / n
+
+
+def log_snr_times(schedule, start=1.0, end=2e-3, points=1000):
+    """A function like `uniform_times` whose times are uniform in log-SNR instead of in t."""
+    grid = log_snr_grid(schedule, points, start, end)[:-1]
+
+    def times(n, generator=None):
+        place = uniform_times(n, generator) * (points - 1)
+        index = place.long().clamp(max=points - 2)
+        return torch.lerp(grid[index], grid[index + 1], place - index)
+
+    return times
