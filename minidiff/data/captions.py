@@ -109,7 +109,7 @@ def measure(images):
 
 
 @lru_cache
-def measured(split="train"):
+def measured(split):
     """`measure` of MNIST's "train" or "test" pictures, computed once."""
     return measure(mnist.load(split)[0])
 
@@ -117,7 +117,7 @@ def measured(split="train"):
 @lru_cache
 def quantiles():
     """The training set's QUANTILES of the three measurements: (5, 3); row 2 is the median."""
-    return torch.quantile(measured(), torch.tensor(QUANTILES), dim=0)
+    return torch.quantile(measured("train"), torch.tensor(QUANTILES), dim=0)
 
 
 def words_for(measurements):
@@ -129,7 +129,7 @@ def words_for(measurements):
 
 
 @lru_cache
-def facts(split="train"):
+def facts(split):
     """What is true of each picture: labels, a list of N numbers, and N triples of words."""
     return mnist.load(split)[1].tolist(), words_for(measured(split))
 
@@ -147,7 +147,7 @@ def held_out(label, thickness_word, slant_word):
 
 
 @lru_cache
-def rows(split="train", unseen=False):
+def rows(split, unseen=False):
     """Indices of the split's pictures whose combination is not held out, or, if unseen, is."""
     triples = (held_out(label, *words[:2]) for label, words in zip(*facts(split)))
     return (torch.tensor(list(triples)) == unseen).nonzero()[:, 0]
@@ -187,7 +187,7 @@ def digit_text_data(dropped=0.1):
 
     Combinations held out never occur; a share `dropped` of the captions is replaced by "".
     """
-    images, (labels, words), seen = mnist.load()[0], facts(), rows()
+    images, (labels, words), seen = mnist.load("train")[0], facts("train"), rows("train")
 
     def data(n, generator):
         chosen = seen[torch.randint(len(seen), (n,), generator=generator)]
