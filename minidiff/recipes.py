@@ -6,12 +6,12 @@ from typing import Callable
 import torch
 
 from .codec import Pixels, Scaled
-from .data import mnist, points
+from .data import captions, mnist, points
 from .denoiser import Denoiser
 from .model import Model
 from .nets import PointNet, UNet
 from .schedules import cosine, log_snr_times
-from .text import LabelEncoder, Unconditional
+from .text import LabelEncoder, TextEncoder, Tokenizer, Unconditional
 
 DROPPED = 0.1  # share of prompts left out in training, so that guidance has an unconditional model
 
@@ -55,7 +55,20 @@ def digit_data(split="train"):
     return data
 
 
+def digit_text_model():
+    net = UNet(1, width=32, widths=(1, 2), token_width=64)
+    tokenizer = Tokenizer(captions.WORDS, captions.MAX_WORDS + 1)
+    encoder = TextEncoder(tokenizer, width=64)
+    return Model(Denoiser(net, cosine, target="v"), encoder, Pixels(), (1, 28, 28), w=1.3, steps=50)
+
+
 RECIPES = {
-    "points": Recipe(point_model, point_data, 10_000_000, dict(batch=512, lr=5e-3)),
+    "points": Recipe(point_model, point_data, 2_560_000, dict(batch=256, lr=5e-3)),
     "digits": Recipe(digit_model, digit_data, 700_000, dict(batch=64, lr=2e-3, decay=0.9995)),
+    "digits-text": Recipe(
+        digit_text_model,
+        captions.digit_text_data,
+        900_000,
+        dict(batch=64, lr=2e-3, decay=0.9995),
+    ),
 }

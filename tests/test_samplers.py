@@ -1,0 +1,185 @@
+"""Samplers: one contract for all, orders of accuracy on an exact denoiser, diffusers' schedulers."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+
+from minidiff.data.points import Mixture
+from minidiff.denoiser import noising
+from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, posterior
+from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
+
+SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "ddim1": partial(ddim, eta=1.0), "heun": heun, "2m": dpmpp_2m}
+SCHEDULES = [cosine, flow, DDPM()]
+MEAN, STD = 0.7, 0.5
+
+
+def gaussian(schedule, shape):
+    """The exact denoiser of N(MEAN, STD^2) in every coordinate."""
+    flat = Mixture(torch.full((1, math.prod(shape)), MEAN), torch.tensor([STD])).denoiser(schedule)
+    return lambda x, t: flat(x.flatten(1), t).view_as(x)
+
+
+def exact_flow(schedule, x, t, s):
+    """Where the probability-flow ODE of N(MEAN, STD^2) takes x from t to s, in closed form."""
+    (alpha, sigma), (alpha_s, sigma_s) = schedule(t), schedule(s)
+    spread = (alpha_s**2 * STD**2 + sigma_s**2) / (alpha**2 * STD**2 + sigma**2)
+    return alpha_s * MEAN + (x - alpha * MEAN) * spread.sqrt()
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("shape", [(2,), (1, 6, 6), (2, 3, 4, 4)])
+def test_contract(name, schedule, shape):
+    """Any rank, a batch of one, n pairs, no call at t = 0, ends at the last estimate."""
+    times = []
+    exact = gaussian(schedule, shape)
+
+    def denoise(x, t):
+        times.append(float(t))
+        return exact(x, t)
+
+    ts = uniform_grid(6)
+    x = schedule(ts[0])[1] * torch.randn((1, *shape), generator=torch.Generator().manual_seed(0))
+    start = x.clone()
+    steps = list(SAMPLERS[name](denoise, schedule, x, ts))
+    assert len(steps) == 6
+    assert all(x.shape == x0_hat.shape == (1, *shape) for x, x0_hat in steps)
+    assert min(times) > 0 and max(times) == 1
+    assert len(times) == (11 if name == "heun" else 6)
+    torch.testing.assert_close(steps[-1][0], steps[-1][1])  # the last step lands on x0_hat
+    assert torch.equal(x, start)  # the start is not written over
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_moments_of_a_gaussian(name):
+    ts = uniform_grid(400)
+    noise = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)
+    x = last(SAMPLERS[name](gaussian(cosine, (2,)), cosine, cosine(ts[0])[1] * noise, ts))
+    assert x.mean().item() == pytest.approx(MEAN, abs=0.03)
+    assert x.std().item() == pytest.approx(STD, rel=0.05)
+
+
+@pytest.mark.parametrize("name, order", [("ddim", 1), ("heun", 2), ("2m", 2)])
+@pytest.mark.parametrize("schedule", [cosine, flow])
+def test_order_of_accuracy(name, order, schedule):
+    x = torch.randn(64, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    errors = []
+    for n in (40, 80, 160):
+        ts = log_snr_grid(schedule, n + 1, start=0.95, end=0.05, dtype=torch.float64)[:-1]
+        end = last(SAMPLERS[name](gaussian(schedule, (2,)), schedule, x, ts))
+        errors.append((end - exact_flow(schedule, x, ts[0], ts[-1])).norm().item())
+    slopes = [math.log2(a / b) for a, b in zip(errors, errors[1:])]
+    assert slopes == pytest.approx([order] * 2, abs=0.15)
+
+
+def test_posterior_is_the_papers():
+    """Ho et al. 2020, eq. 7, in betas, for every step of the table."""
+    schedule = DDPM()
+    beta = schedule.beta
+    alpha_bar, before = schedule.alpha_bar[1:], schedule.alpha_bar[:-1]
+    marks = [(a.sqrt(), (1 - a).sqrt()) for a in schedule.alpha_bar]
+    for n in (1, 2, 10, 500, 999):
+        on_x, on_x0, std = posterior(marks[n + 1], marks[n])
+        torch.testing.assert_close(
+            on_x0, before[n].sqrt() * beta[n] / (1 - alpha_bar[n]), rtol=1e-9, atol=0
+        )
+        wanted = (1 - beta[n]).sqrt() * (1 - before[n]) / (1 - alpha_bar[n])
+        torch.testing.assert_close(on_x, wanted, rtol=1e-9, atol=0)
+        variance = (1 - before[n]) / (1 - alpha_bar[n]) * beta[n]
+        torch.testing.assert_close(std, variance.sqrt(), rtol=1e-9, atol=0)
+
+
+def test_posterior_undoes_noising():
+    """Noising x0 to t and then drawing from q(x_s | x_t, x0) gives x_s as noised from x0 directly."""
+    t, s = torch.tensor(0.7).double(), torch.tensor(0.4).double()
+    on_x, on_x0, std = posterior(cosine(t), cosine(s))
+    (alpha, sigma), (alpha_s, sigma_s) = cosine(t), cosine(s)
+    torch.testing.assert_close(on_x * alpha + on_x0, alpha_s)
+    torch.testing.assert_close((on_x * sigma) ** 2 + std**2, sigma_s**2)
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
+def test_ddim_keeps_the_marginals_for_every_eta(eta):
+    g = torch.Generator().manual_seed(0)
+    x0, eps = torch.randn(1, 2, generator=g).expand(40_000, 2), torch.randn(40_000, 2, generator=g)
+    t, s = torch.tensor(0.8), torch.tensor(0.5)
+    x = noising(cosine, x0, t, eps)
+    ((x_s, _),) = ddim(lambda x, t: x0, cosine, x, torch.stack([t, s]), eta=eta, generator=g)
+    alpha_s, sigma_s = cosine(s)
+    torch.testing.assert_close(x_s.mean(0), alpha_s * x0[0], atol=0.02, rtol=0)
+    torch.testing.assert_close(x_s.std(0), sigma_s.expand(2), atol=0.02, rtol=0)
+
+
+def test_eta_one_is_ddpm_step_by_step():
+    ts, x = uniform_grid(20), torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    pair = [
+        sampler(gaussian(cosine, (2,)), cosine, x, ts, generator=torch.Generator().manual_seed(1))
+        for sampler in (ddpm, SAMPLERS["ddim1"])
+    ]
+    for (a, _), (b, _) in zip(*pair):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_same_seed_same_sample(name):
+    def run(seed):
+        torch.manual_seed(seed)
+        return last(SAMPLERS[name](gaussian(cosine, (2,)), cosine, x, uniform_grid(5)))
+
+    x = torch.randn(4, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(run(1), run(1))
+    assert torch.equal(run(1), run(2)) == (name in ("ddim", "heun", "2m"))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    "ts, message",
+    [([0.1, 0.5, 0.9], "decreasing"), ([0.5, 0.5, 0.0], "decreasing"), ([1.0], "decreasing"),
+     ([[1.0, 0.0]], "decreasing"), ([1.5, 0.5, 0.0], "t must lie in"), ([0.5, -0.1], "t must lie")],
+)  # fmt: skip
+def test_bad_times(name, ts, message):
+    with pytest.raises(ValueError, match=message):
+        list(SAMPLERS[name](lambda x, t: x, cosine, torch.zeros(1, 2), torch.tensor(ts)))
+
+
+@pytest.mark.parametrize("steps", [10, 50])
+@pytest.mark.parametrize("name", ["ddim", "ddpm"])
+def test_equal_to_diffusers_step_by_step(name, steps):
+    """From the same x_t and the same noise, to a relative 1e-5 (trailing spacing, no clipping)."""
+    diffusers = pytest.importorskip("diffusers", reason="the test extra is not installed")
+    theirs = getattr(diffusers, f"{name.upper()}Scheduler")(
+        num_train_timesteps=1000,
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        timestep_spacing="trailing",
+        clip_sample=False,
+        **({"set_alpha_to_one": True} if name == "ddim" else {}),
+    )
+    theirs.set_timesteps(steps)
+    schedule, ts = DDPM(), uniform_grid(steps)
+    x = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert [round(1000 * t) - 1 for t in ts[:-1].tolist()] == theirs.timesteps.tolist()
+    for step, index in enumerate(theirs.timesteps):
+        t, s = ts[step], ts[step + 1]
+        alpha, sigma = schedule(t)
+        eps_hat = torch.sin(3 * x)  # any function does for a network
+
+        def denoise(x, t):
+            return (x - sigma * eps_hat) / alpha
+
+        ours = SAMPLERS[name](denoise, schedule, x, torch.stack([t, s]), **seeded(name, step))
+        ((ours, x0_hat),) = ours
+        out = theirs.step(eps_hat, index, x, **seeded(name, step))
+        scale = out.prev_sample.abs().max()
+        assert (ours - out.prev_sample).abs().max() <= 1e-5 * scale
+        assert (x0_hat - out.pred_original_sample).abs().max() <= 1e-5 * x0_hat.abs().max()
+        x = out.prev_sample
+
+
+def seeded(name, step):
+    return {"generator": torch.Generator().manual_seed(step)} if name == "ddpm" else {}
