@@ -12,11 +12,11 @@ CHUNK = 1024  # rows of a distance matrix held at a time: 1024 x 60,000 float64 
 
 
 def energy_distance(a, b):
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of points a (N, D) and b (M, D); 0 if and only if a = b.
+    """2 E|X - Y| - E|X - X'| - E|Y - Y'| of points a (N, D) and b (M, D); 0 only for equal samples.
 
     All pairs count, each point with itself too (the V-statistic), so it is never negative; on two
     samples of one law it is about (1/N + 1/M) E|X - X'|, which is its floor. In the data's unit.
-    Szekely and Rizzo 2013, "Energy statistics: a class of statistics based on distances", eq. 6.
+    Szekely and Rizzo 2013, "Energy statistics: a class of statistics based on distances".
     """
     a, b = clouds(a, b)
 
@@ -41,6 +41,11 @@ def frechet(features_a, features_b):
 
     |mean_a - mean_b|^2 + tr(A + B - 2 (A B)^(1/2)) with covariances A and B: Heusel et al. 2017,
     "GANs trained by a two time-scale update rule", eq. 6; sampling noise alone makes it positive.
+
+    For digits: the judge's features of 2048 generated digits, their labels drawn at random from the
+    training labels, against 2048 random training images; the floor takes both from the training
+    images. Most of that floor is the chance mixture of classes, so equal labels on both sides give
+    one that is five times lower, and sharper.
     """
     a, b = clouds(features_a, features_b)
     if min(len(a), len(b)) <= a.shape[1]:

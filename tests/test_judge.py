@@ -18,9 +18,9 @@ def digits():
 
 @pytest.fixture(scope="module")
 def pupil(digits):
-    """A judge trained for a second or two on 1,280 digits."""
+    """A judge trained for a second or two on 768 digits."""
     images, labels = digits
-    return judges.train_judge(images[:1280], labels[:1280], epochs=5, seed=1)
+    return judges.train_judge(images[:768], labels[:768], batch=64, epochs=5, seed=1)
 
 
 def test_accuracy_of_the_shipped_judge(digits):
@@ -77,7 +77,7 @@ def test_jitter_keeps_the_ink_and_moves_it_a_little(digits):
 def test_training_learns(pupil, digits):
     images, labels = digits
     assert not pupil.training
-    assert accuracy(pupil, images[5000:], labels[5000:]) > 0.8
+    assert accuracy(pupil, images[-1000:], labels[-1000:]) > 0.7
 
 
 def test_training_is_a_function_of_its_arguments(digits):
