@@ -37,7 +37,7 @@ def squared_distance(inside, reach=9):
     nearest = inside.to(torch.uint8) * far
     for axis, padding in ((1, (0, 0, reach, reach)), (2, (reach, reach))):
         n = nearest.shape[axis]
-        padded = F.pad(nearest, padding, value=far)
+        padded = F.pad(nearest, padding)  # around the picture is outside too
         for k in range(1, reach + 1):
             before, after = (padded.narrow(axis, reach + shift, n) for shift in (-k, k))
             nearest = torch.minimum(nearest, torch.minimum(before, after) + k**2)
@@ -50,7 +50,9 @@ def thickness(pictures):
     Across a stroke of width w the distance to the paper climbs from 0 to w / 2 and falls again, so
     its mean is w / 4. Pictures are doubled first, which turns grey edges into half pixels.
     """
-    ink = F.interpolate(pictures[:, None], scale_factor=2, mode="bilinear")[:, 0] > 0.5
+    doubled = F.interpolate(pictures[:, None], scale_factor=2, mode="bilinear")[:, 0]
+    # a hair more than a half: exact halves occur, and rounding must not decide them
+    ink = doubled > 0.5001
     area = ink.sum((1, 2))
     # the edge between ink and paper is half a pixel nearer than the first centre on the paper
     total = squared_distance(ink).float().sqrt().sum((1, 2)) - 0.5 * area
