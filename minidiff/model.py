@@ -62,8 +62,9 @@ class Model(nn.Module):
         if isinstance(prompts, int) and self.encoder.null is None:
             prompts = [None] * prompts
         ts = uniform_grid(self.steps if steps is None else steps)
+        noise = self.noise(len(prompts), seed).to(self.device)
         denoise = self.prompted(prompts, w, negative)
-        x = self.schedule(ts[0])[1] * self.noise(len(prompts), seed).to(self.device)
+        x = self.schedule(ts[0])[1] * noise
         return self.codec.decode(last((sampler or self.sampler)(denoise, self.schedule, x, ts)))
 
 

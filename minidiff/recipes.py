@@ -1,7 +1,7 @@
 """Recipes: how each shipped model is built and trained; names are looked up at the command line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable
 
 import torch
 

@@ -73,7 +73,9 @@ class Tokenizer:
             if word not in self.index:
                 near = get_close_matches(word, self.words[2:], n=3, cutoff=0.5)
                 near = f"did you mean {' or '.join(near)}?" if near else "it knows " + self.known()
-                raise ValueError(f"prompt {prompt!r} has a word this model never saw, {word!r}; {near}")
+                raise ValueError(
+                    f"prompt {prompt!r} has a word this model never saw, {word!r}; {near}"
+                )
         if len(words) >= self.length:
             limit = self.length - 1
             raise ValueError(f"prompt {prompt!r} has {len(words)} words; the limit is {limit}")
@@ -98,7 +100,13 @@ class TextEncoder(nn.Module):
         self.words = nn.Embedding(len(tokenizer.words), width)
         self.places = nn.Parameter(0.02 * torch.randn(tokenizer.length, width))
         layer = nn.TransformerEncoderLayer(
-            width, heads, 4 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            width,
+            heads,
+            4 * width,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
         self.layers = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
         self.norm = nn.LayerNorm(width)

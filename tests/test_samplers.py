@@ -11,7 +11,13 @@ from minidiff.denoiser import noising
 from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, posterior
 from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
 
-SAMPLERS = {"ddpm": ddpm, "ddim": ddim, "ddim1": partial(ddim, eta=1.0), "heun": heun, "2m": dpmpp_2m}
+SAMPLERS = {
+    "ddpm": ddpm,
+    "ddim": ddim,
+    "ddim1": partial(ddim, eta=1.0),
+    "heun": heun,
+    "2m": dpmpp_2m,
+}
 SCHEDULES = [cosine, flow, DDPM()]
 MEAN, STD = 0.7, 0.5
 

@@ -1,0 +1,106 @@
+"""Networks: shapes, identities at the start, masks, and the sentences for bad input."""
+
+import pytest
+import torch
+
+from minidiff.nets import Attention, PointNet, ResBlock, UNet, time_features, weights
+
+
+def unet(**settings):
+    torch.manual_seed(0)
+    net = UNet(1, width=8, token_width=16, **settings)
+    for parameter in net.parameters():  # wake the layers that start at 0
+        torch.nn.init.normal_(parameter, std=0.1)
+    return net
+
+
+def cond(n, length=3):
+    tokens = torch.randn(n, length, 16, generator=torch.Generator().manual_seed(1))
+    return tokens, torch.ones(n, length, dtype=torch.bool)
+
+
+@pytest.mark.parametrize("patch, widths, side", [(2, (1, 2), 28), (1, (1, 2, 2), 16), (4, (1,), 8)])
+def test_unet_keeps_the_shape(patch, widths, side):
+    net = unet(patch=patch, widths=widths)
+    x = torch.randn(2, 1, side, side)
+    assert net(x, torch.rand(2), *cond(2)).shape == x.shape
+
+
+def test_unet_without_condition():
+    net = UNet(3, width=8)
+    assert net(torch.randn(1, 3, 8, 12), torch.rand(1)).shape == (1, 3, 8, 12)
+    with pytest.raises(ValueError, match="cond must be empty"):
+        net(torch.randn(2, 3, 8, 8), torch.rand(2), *cond(2))
+
+
+def test_unet_starts_at_zero():
+    assert UNet(1, width=8)(torch.randn(2, 1, 8, 8), torch.rand(2)).abs().max() == 0
+
+
+def test_unet_listens_to_time_and_tokens():
+    net, x = unet(), torch.randn(2, 1, 8, 8)
+    tokens, mask = cond(2)
+    out = net(x, torch.tensor([0.3, 0.3]), tokens, mask)
+    assert not torch.allclose(out, net(x, torch.tensor([0.9, 0.9]), tokens, mask))
+    assert not torch.allclose(out, net(x, torch.tensor([0.3, 0.3]), tokens.flip(2), mask))
+
+
+def test_masked_tokens_do_not_matter():
+    net, x, t = unet(), torch.randn(2, 1, 8, 8), torch.rand(2)
+    tokens, mask = cond(2)
+    mask[:, 2] = False
+    changed = tokens.clone()
+    changed[:, 2] = 100.0
+    torch.testing.assert_close(net(x, t, tokens, mask), net(x, t, changed, mask))
+
+
+def test_samples_of_a_batch_do_not_mix():
+    net, x, t = unet(), torch.randn(3, 1, 8, 8), torch.rand(3)
+    tokens, mask = cond(3)
+    alone = net(x[1:2], t[1:2], tokens[1:2], mask[1:2])
+    torch.testing.assert_close(net(x, t, tokens, mask)[1:2], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_blocks_begin_as_the_identity():
+    x, emb = torch.randn(2, 8, 4, 4), torch.randn(2, 5)
+    assert torch.equal(ResBlock(8, 8, 5)(x, emb), x)
+    assert torch.equal(Attention(8)(x), x)
+
+
+def test_attention_weights_are_what_forward_uses():
+    attention = Attention(8, token_width=16)
+    torch.nn.init.eye_(attention.out.weight)
+    x, (tokens, mask) = torch.randn(2, 8, 4, 4), cond(2)
+    mask[1, 1:] = False
+    share = weights(attention, x, tokens, mask)  # (B, H W, L), mean over heads
+    torch.testing.assert_close(share.sum(-1), torch.ones(2, 16))
+    assert (share[1, :, 1:] == 0).all()
+    # With one token left, every pixel receives that token's value.
+    value = attention.key_value(tokens).chunk(2, 2)[1][1, 0]
+    received = (attention(x, tokens, mask) - x)[1].flatten(1)
+    torch.testing.assert_close(received, value[:, None].expand(8, 16))
+
+
+def test_pointnet():
+    net = PointNet()
+    assert net(torch.randn(5, 2), torch.rand(5)).shape == (5, 2)
+    assert torch.equal(net.directions, PointNet().directions)  # features do not depend on luck
+
+
+def test_time_features_tell_times_apart():
+    features = time_features(torch.linspace(0, 1, 101), 32)
+    assert features.shape == (101, 32)
+    assert (torch.cdist(features, features) + 10 * torch.eye(101)).min() > 0.5
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 7, 8), (2, 2, 8, 8), (1, 8, 8)])
+def test_bad_pictures(shape):
+    with pytest.raises(ValueError, match=r"x must have shape \(B, 1, H, W\).* multiples of 4"):
+        unet()(torch.randn(shape), torch.rand(shape[0]), *cond(shape[0]))
+
+
+def test_bad_conditions():
+    with pytest.raises(ValueError, match="got none"):
+        unet()(torch.randn(2, 1, 8, 8), torch.rand(2))
+    with pytest.raises(ValueError, match="one entry per picture, got 3 for 2"):
+        unet()(torch.randn(2, 1, 8, 8), torch.rand(2), *cond(3))

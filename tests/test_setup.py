@@ -1,0 +1,114 @@
+"""The set-up files say the same thing, and the core stays small."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CORE = ["schedules", "denoiser", "samplers", "nets", "text", "codec"]
+
+
+def pins():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def name_of(requirement):
+    return re.match(r"[\w-]+", requirement)[0]
+
+
+def test_requirements_pin_exactly_what_the_project_needs():
+    *pinned, last = pins()
+    assert last == "-e ."
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", pin) for pin in pinned)
+    assert sorted(map(name_of, pinned)) == sorted(map(name_of, project()["dependencies"]))
+
+
+def test_pins_lie_within_the_ranges():
+    from packaging.requirements import Requirement
+
+    ranges = {Requirement(text).name: Requirement(text) for text in project()["dependencies"]}
+    for pin in pins()[:-1]:
+        name, version = pin.split("==")
+        assert ranges[name].specifier.contains(version), pin
+
+
+def test_the_environment_is_the_pinned_one():
+    for pin in pins()[:-1]:
+        name, version = pin.split("==")
+        assert metadata.version(name).split("+")[0] == version
+
+
+def test_environment_yml_only_brings_python_and_hands_over_to_pip():
+    lines = [line.strip(" -") for line in (ROOT / "environment.yml").read_text().splitlines()]
+    inside = lines[lines.index("dependencies:") + 1 :]
+    assert re.fullmatch(r"python=3\.\d+", inside[0])
+    assert inside[1:] == ["pip", "pip:", "r requirements.txt"]
+    assert sys.version_info >= tuple(map(int, project()["requires-python"].strip(">=").split(".")))
+
+
+def test_every_extra_gives_its_reason():
+    text = (ROOT / "pyproject.toml").read_text()
+    for extra in project()["optional-dependencies"].values():
+        for requirement in extra:
+            line = next(line for line in text.splitlines() if f'"{requirement}"' in line)
+            assert "#" in line, requirement
+
+
+def test_readme_gives_the_commands_that_ci_runs():
+    readme, ci = (ROOT / "README.md").read_text(), (ROOT / ".ci" / "run").read_text()
+    install = 'python -m pip install -r requirements.txt -e ".[test]"'
+    assert install in readme and install in ci
+    assert "python -m pytest" in readme and "python -m pytest" in ci
+
+
+def test_importing_the_library_stays_light():
+    """What is slow to import (pictures, widgets, notebooks) is not imported along with it."""
+    code = "import minidiff, sys; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"matplotlib", "ipywidgets", "IPython", "nbformat"} & set(loaded.stdout.split())
+
+
+def test_the_core_is_an_evening_long():
+    files = list((ROOT / "minidiff").rglob("*.py"))
+    lines = {file.stem: len(file.read_text().splitlines()) for file in files}
+    assert sum(lines[name] for name in CORE) <= 900
+    assert max(lines.values()) <= 250, max(lines, key=lines.get)
+
+
+def test_code_is_formatted():
+    for command in (["format", "--check"], ["check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "minidiff", "tests"],
+            cwd=ROOT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_nothing_names_a_registry_or_a_machine():
+    """Built by joining, so that this file does not name them either."""
+    words = [
+        "py" + "pi.org",
+        "files.python" + "hosted",
+        "registry.npm" + "js",
+        "/ro" + "ot/",
+        "/wo" + "rk/",
+    ]
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    for name in tracked.stdout.split():
+        file = ROOT / name
+        if (
+            file.suffix in {".py", ".md", ".toml", ".txt", ".yml", ".ipynb", ".json", ""}
+            and file.is_file()
+        ):
+            text = file.read_text(errors="ignore")
+            assert not [word for word in words if word in text], name
