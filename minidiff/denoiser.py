@@ -109,6 +109,32 @@ def guide(denoise, null, w):
     return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
 
 
+def within(guided, plain, low, high):
+    """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
+
+    Only the denoiser that is used is called, so steps outside the interval cost what `plain` costs
+    (Kynkaanniemi et al. 2024, eq. 6). ValueError unless low <= high.
+    """
+    if not low <= high:
+        raise ValueError(f"low must not exceed high, got low {low} and high {high}")
+    return lambda x, t: (guided if low <= t <= high else plain)(x, t)
+
+
+def rescale(guided, plain, share=0.7):
+    """Bring the spread of each guided x0_hat back towards that of the plain one.
+
+    share: 0 leaves `guided` as it is, 1 gives it `plain`'s standard deviation over the entries of a
+    sample (Lin et al. 2024, eqs. 15-16). Made for pictures; calls `plain` once more a step.
+    """
+
+    def denoise(x, t):
+        x0_hat, wanted = guided(x, t), plain(x, t).flatten(1).std(1)
+        ratio = wanted / x0_hat.flatten(1).std(1)
+        return x0_hat * like(1 + share * (ratio - 1), x0_hat)
+
+    return denoise
+
+
 def clip(denoise, low=-1.0, high=1.0):
     """Keep x0_hat within the range of the data; for pixels only, and outside `guide`."""
     return lambda x, t, *cond: denoise(x, t, *cond).clamp(low, high)
