@@ -45,7 +45,7 @@ def load_state(path):
     if not Path(path).exists():
         raise FileNotFoundError(f"no training state at {path}; train without resuming first")
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise ValueError(f"{path} is damaged or is no training state: {error}") from error
 

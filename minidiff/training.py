@@ -44,8 +44,8 @@ def train(
     model: `model.loss(pictures, prompts, generator)`, see `Model`. data: `data(n, generator) ->
     (pictures (n, *), prompts)`. images: how many to train on in all. The randomness of step k comes
     from (seed, k) and the learning rate from the images seen, so a resumed run equals an
-    uninterrupted one. ValueError for a run that cannot start; a missing `state` to resume raises
-    FileNotFoundError.
+    uninterrupted one. A run whose generator is closed early saves its state too. ValueError for a
+    run that cannot start; a missing `state` to resume raises FileNotFoundError.
     """
     if images < batch or batch < 1:
         raise ValueError(f"images must be at least one batch, {batch}, got {images}")
@@ -54,16 +54,13 @@ def train(
     average = AveragedModel(model, multi_avg_fn=warm_average(decay))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-2)
     parts = {"model": model, "average": average, "optimizer": optimizer}
-    first, started = 0, time.monotonic()
-    if resume:
-        saved = load_state(state)
-        first = saved["step"]
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
+    plan = {"images": images, "batch": batch, "lr": lr, "seed": seed}
+    first, started = restore(state, plan, parts) if resume else 0, time.monotonic()
 
     def save(step):
         Path(state).parent.mkdir(parents=True, exist_ok=True)
-        save_state(state, {"step": step} | {name: p.state_dict() for name, p in parts.items()})
+        here = {name: part.state_dict() for name, part in parts.items()}
+        save_state(state, {"step": step, "plan": plan} | here)
 
     steps = images // batch
     for step in range(first, steps):
@@ -74,9 +71,28 @@ def train(
         late = minutes is not None and time.monotonic() - started > 60 * minutes
         if state and (done % save_every == 0 or done == steps or late):
             save(done)
-        yield Progress(done, done * batch, loss, average.module)
+        try:
+            yield Progress(done, done * batch, loss, average.module)
+        except GeneratorExit:  # the caller stops here
+            if state:
+                save(done)
+            raise
         if late:
             return
+
+
+def restore(path, plan, parts):
+    """Fill the parts of a run from its state file; returns the steps done. ValueError if foreign."""
+    saved = load_state(path)
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} is no training state of this model") from error
+    for name, value in saved.get("plan", plan).items():
+        if value != plan[name]:
+            raise ValueError(f"{path} is of a run with {name} = {value}, got {name} = {plan[name]}")
+    return saved["step"]
 
 
 def one_step(model, data, batch, generator, optimizer, clip, device):

@@ -1,5 +1,7 @@
 """The training loop: it learns, it resumes bit for bit, its pieces are what they say."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import nn
@@ -58,14 +60,24 @@ def test_it_learns_the_exact_denoiser():
     assert (learned - exact).square().mean() < 0.05 * floor
 
 
-def test_resumed_equals_uninterrupted(tmp_path):
+@pytest.mark.parametrize("killed, first", [(True, 11), (False, 14)])
+def test_resumed_equals_uninterrupted(killed, first, tmp_path):
+    """Killed, a run goes on after the last state on disk; stopped by its caller, where it stood."""
     whole = finish(train(tiny(), point_data(), **SETTINGS))
-    state = tmp_path / "runs" / "state.pt"
-    for progress in train(tiny(), point_data(), state=state, **SETTINGS):
-        if progress.step == 13:
-            break
+    state, draw, steps = tmp_path / "runs" / "state.pt", point_data(), []
+
+    def data(n, generator):
+        if killed and len(steps) == 13:
+            raise MemoryError
+        return draw(n, generator)
+
+    with suppress(MemoryError):
+        for progress in train(tiny(), data, state=state, **SETTINGS):
+            steps.append(progress.step)
+            if progress.step == 13 and not killed:
+                break
     resumed = list(train(tiny(), point_data(), state=state, resume=True, **SETTINGS))
-    assert resumed[0].step in (11, 14)  # from step 10's state or, if leaving saved one, step 13's
+    assert resumed[0].step == first
     assert same(resumed[-1].model, whole.model)
     assert resumed[-1].loss == whole.loss
 
@@ -132,5 +144,12 @@ def test_bad_runs(tmp_path):
         list(train(tiny(), point_data(), images=10, batch=32))
     with pytest.raises(FileNotFoundError, match="no training state"):
         list(train(tiny(), point_data(), state=tmp_path / "s.pt", resume=True, **SETTINGS))
+    finish(train(tiny(), point_data(), state=tmp_path / "s.pt", **SETTINGS))
+    with pytest.raises(ValueError, match="of a run with images = 640, got images = 1280"):
+        again = SETTINGS | {"images": 1280}
+        list(train(tiny(), point_data(), state=tmp_path / "s.pt", resume=True, **again))
+    other = Model(Denoiser(PointNet(width=8), cosine), Unconditional(), Scaled(2.0), (2,))
+    with pytest.raises(ValueError, match="no training state of this model"):
+        list(train(other, point_data(), state=tmp_path / "s.pt", resume=True, **SETTINGS))
     with pytest.raises(ValueError, match="cuda"):
         list(train(tiny(), point_data(), device="cuda:7", **SETTINGS))

@@ -1,0 +1,151 @@
+"""The command line: `minidiff` or `python -m minidiff`. See `commands` for what it does.
+
+Bad input is one sentence on stderr and exit code 2. The work is imported last, so that help and
+mistakes answer quickly.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+
+
+def main(argv=None):
+    """Run one command; returns the exit code: 0, 1 for findings, 2 for bad input, 130 for Ctrl-C."""
+    try:
+        args = parser().parse_args(argv)
+        from . import commands
+
+        return getattr(commands, args.command)(args)
+    except (ValueError, OSError) as error:
+        print(f"minidiff: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("minidiff: interrupted", file=sys.stderr)
+        return 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse whose errors are sentences for `main`, and whose help keeps the examples' lines."""
+
+    def __init__(self, **settings):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+
+    def error(self, message):
+        raise ValueError(f"{message}; see `{self.prog} --help`")
+
+
+def parser():
+    top = Parser(
+        prog="minidiff",
+        description="Train, use and measure the course's diffusion models; run its lessons.",
+        epilog="for example:\n  minidiff generate --model points -n 500 -o roll.png",
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name, summary, *examples):
+        epilog = "\n  ".join(["for example:", *examples])
+        return commands.add_parser(name, help=summary, description=summary, epilog=epilog)
+
+    new = command(
+        "train",
+        "Train a recipe from scratch; Ctrl-C stops it so that --resume can go on.",
+        "minidiff train digits --out runs/mine --minutes 10",
+    )
+    new.add_argument("recipe", metavar="RECIPE", help="points, digits, digits-text")
+    new.add_argument("--out", type=Path, metavar="DIR", help="its folder (default: runs/RECIPE)")
+    new.add_argument("--images", type=whole(1), metavar="N", help="how many to train on in all")
+    new.add_argument("--minutes", type=minutes, metavar="M", help="stop after so many minutes")
+    new.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    new.add_argument("--seed", type=whole(0), default=0, metavar="S")
+    device_of(new)
+
+    new = command(
+        "generate",
+        "Generate samples into a picture or an array file.",
+        "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
+        'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
+        "-o sevens.npz",
+    )
+    new.add_argument(
+        "prompts", nargs="*", metavar="PROMPT", help="a text or a label, if it takes one"
+    )
+    new.add_argument(
+        "--model", required=True, help="a shipped model's name, or a trained one's folder"
+    )
+    new.add_argument("-n", type=whole(1), default=1, metavar="N", help="samples for each prompt")
+    new.add_argument(
+        "--seed", type=whole(0), default=0, metavar="S", help="same seed, same samples"
+    )
+    new.add_argument("--steps", type=whole(1), metavar="K", help="steps of the sampler")
+    new.add_argument("--sampler", metavar="NAME", help="ddim, ddpm, heun, dpmpp_2m")
+    new.add_argument("--guidance", type=finite, metavar="W", help="how strictly to obey; 1 is none")
+    new.add_argument("--negative", metavar="PROMPT", help="what to steer away from; needs guidance")
+    new.add_argument(
+        "-o",
+        dest="out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=".png: a grid; .npz: arrays",
+    )
+    device_of(new)
+
+    new = command(
+        "evaluate",
+        "Print a model's scores beside the scores of real data.",
+        "minidiff evaluate digits --samples 1000 --seeds 3",
+    )
+    new.add_argument(
+        "model", metavar="MODEL", help="a shipped model's name, or a trained one's folder"
+    )
+    new.add_argument("--samples", type=whole(100), default=2048, metavar="N")
+    new.add_argument("--seeds", type=whole(1), default=5, metavar="N", help="repetitions")
+    new.add_argument("--steps", type=whole(1), metavar="K", help="steps of the sampler")
+    device_of(new)
+
+    new = command(
+        "lessons",
+        "Run the stored lessons in place, or check their form.",
+        "minidiff lessons run notebooks/01_noising.ipynb",
+    )
+    new.add_argument("action", choices=["run", "lint"])
+    new.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all lessons")
+    return top
+
+
+def device_of(command):
+    command.add_argument(
+        "--device", metavar="D", help="auto, cpu, cuda or mps (default: $MINIDIFF_DEVICE or cpu)"
+    )
+
+
+def whole(least):
+    """An argparse type: a whole number, at least `least`."""
+
+    def number(text):
+        if not text.isdecimal() or not least <= int(text) < 2**63:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number, at least {least}, got {text!r}"
+            )
+        return int(text)
+
+    return number
+
+
+def finite(text):
+    """An argparse type: a number, neither infinite nor NaN."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}")
+    return number
+
+
+def minutes(text):
+    """An argparse type: a number of minutes, not negative."""
+    if finite(text) < 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text!r}")
+    return finite(text)

@@ -1,0 +1,352 @@
+"""The command line: what it writes, what it says, and one sentence for each bad input."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import minidiff
+from minidiff import cli, commands, evaluate, judge, pretrained, recipes
+from minidiff.data import mnist
+from minidiff.evaluate import Row, digit_floors, digit_scores, samples, seeded, table
+from minidiff.recipes import RECIPES
+from minidiff.samplers import ddim, ddpm
+from minidiff.schedules import uniform_grid
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folders with untrained models: what the command line does is the same, only not pretty."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    empty = {"digits": recipes.digit_model(), "digits-text": recipes.digit_text_model()}
+    for recipe, model in empty.items():
+        for parameter in model.parameters():
+            if not parameter.any():  # begins at 0, which makes every block the identity
+                torch.nn.init.normal_(parameter, std=0.05)
+        pretrained.save("mine", model, folder / recipe, recipe=recipe)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MINIDIFF_DEVICE", raising=False)
+    return tmp_path
+
+
+def run(*words):
+    return cli.main([str(word) for word in words])
+
+
+def refused(capfd, *words):
+    """The sentence of a command that is refused: one line on stderr, nothing on stdout, code 2."""
+    capfd.readouterr()
+    assert run(*words) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and err.startswith("minidiff: ") and err.count("\n") == 1, err
+    return err
+
+
+POINTS = ("generate", "--model", "points", "--steps", 3)
+TRAIN = ("train", "points", "--images", 2560)
+
+
+def test_help_and_usage():
+    done = subprocess.run(
+        [sys.executable, "-m", "minidiff", "generate", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "minidiff generate 3 1 4 --model digits" in done.stdout
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("command", ["train", "generate", "evaluate", "lessons"])
+def test_each_help_has_an_example_that_parses(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run(command, "--help")
+    examples = capsys.readouterr().out.partition("for example:\n")[2].strip().splitlines()
+    assert examples
+    for line in examples:
+        words = shlex.split(line)
+        assert cli.parser().parse_args(words[1:]).command == command
+
+
+def test_points_as_arrays(here):
+    assert run(*POINTS, "-n", 7, "--seed", 3, "-o", "p.npz") == 0
+    with np.load("p.npz") as file:
+        assert list(file) == ["points"] and file["points"].dtype == np.float32
+        made = minidiff.load("points")([None] * 7, seed=3, steps=3)
+        np.testing.assert_allclose(file["points"], made, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sampler", commands.SAMPLERS)
+def test_same_seed_same_file(sampler, here):
+    for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
+        assert run(*POINTS, "-n", 5, "--sampler", sampler, "--seed", seed, "-o", f"{name}.npz") == 0
+    a, b, c = ((here / f"{name}.npz").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_digits_as_arrays(models, here):
+    words = ("generate", 3, 1, "--model", models / "digits", "--steps", 2, "-n", 2)
+    assert run(*words, "-o", "d.npz") == 0
+    with np.load("d.npz") as file:
+        assert sorted(file) == ["images", "labels"]
+        images, labels = file["images"], file["labels"]
+    assert images.shape == (4, 1, 28, 28) and images.dtype == np.float32
+    assert images.min() >= 0 and images.max() <= 1 and images.std() > 0
+    assert labels.tolist() == [3, 3, 1, 1]
+    made = pretrained.load("mine", models / "digits")([3, 3, 1, 1], steps=2)
+    np.testing.assert_allclose(images, made, atol=1e-5)
+
+
+def test_no_prompt_means_the_ten_digits(models, here):
+    words = ("generate", "--model", models / "digits", "--steps", 1)
+    assert run(*words, "-o", "d.npz") == run(*words, "-o", "d.png") == 0
+    assert np.load("d.npz")["labels"].tolist() == list(range(10))
+    assert (here / "d.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_prompts_guidance_and_a_negative_prompt(models):
+    words = ("generate", "a thick seven", "2", "--model", models / "digits-text", "--steps", 2)
+    assert run(*words, "-o", "plain.npz") == 0
+    assert run(*words, "--guidance", 4, "-o", "strong.npz") == 0
+    assert run(*words, "--guidance", 4, "--negative", "thin", "-o", "not.npz") == 0
+    plain, strong, other = (np.load(f"{name}.npz") for name in ("plain", "strong", "not"))
+    assert strong["prompts"].tolist() == ["a thick seven", "2"]
+    assert not np.array_equal(plain["images"], strong["images"])
+    assert not np.array_equal(strong["images"], other["images"])
+    assert run(*words, "-n", 3, "-o", "rows.png") == 0
+
+
+@pytest.mark.parametrize("sampler", [ddim, ddpm])
+def test_samples_do_not_depend_on_the_batch(models, sampler):
+    model = pretrained.load("mine", models / "digits")
+    labels = list(range(7))
+
+    def made(batch):
+        way = dict(ts=uniform_grid(3), sampler=seeded(sampler, 4), w=2.0)
+        return samples(model, labels, 4, batch=batch, **way)
+
+    torch.testing.assert_close(made(3), made(64), rtol=1e-4, atol=1e-4)
+
+
+def test_ancestral_noise_is_not_the_start_noise():
+    start = minidiff.load("points").noise(1000, 5).flatten()
+    drawn = torch.randn(2000, generator=seeded(ddpm, 5).keywords["generator"])
+    assert torch.corrcoef(torch.stack([start, drawn]))[0, 1].abs() < 0.1
+
+
+def test_interrupted_and_resumed_equals_uninterrupted(here, capsys):
+    assert run(*TRAIN, "--out", "whole", "--seed", 5) == 0
+    assert run(*TRAIN, "--out", "parts", "--seed", 5, "--minutes", 0) == 0
+    assert "256 of 2560" in capsys.readouterr().out
+    facts = json.loads((here / "parts" / "manifest.json").read_text())["points"]
+    assert (facts["images"], facts["recipe"], facts["seed"]) == (256, "points", 5)
+    assert run(*TRAIN, "--out", "parts", "--seed", 5, "--resume") == 0
+    whole, parts = ((here / d / "points.safetensors").read_bytes() for d in ("whole", "parts"))
+    assert whole == parts
+    assert run("generate", "--model", "parts", "-o", "p.png") == 0
+
+
+def test_ctrl_c_saves_what_there_is(here, monkeypatch):
+    """An interrupt in the middle of step 4 ends the run after that step, with its state saved."""
+    recipe, calls = RECIPES["points"], []
+
+    def interrupting(n, generator):
+        calls.append(n)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return recipe.data()(n, generator)
+
+    before = signal.getsignal(signal.SIGINT)
+    interrupted = dataclasses.replace(recipe, data=lambda: interrupting)
+    monkeypatch.setitem(RECIPES, "points", interrupted)
+    assert run(*TRAIN, "--out", "parts") == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    assert torch.load("parts/state.pt", weights_only=True)["step"] == 4
+    assert run(*TRAIN, "--out", "parts", "--resume") == 0
+    assert run(*TRAIN, "--out", "whole") == 0
+    whole, parts = ((here / d / "points.safetensors").read_bytes() for d in ("whole", "parts"))
+    assert whole == parts
+
+
+def test_ctrl_c_elsewhere_is_a_sentence(monkeypatch, capsys):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands.scoring, "samples", interrupted)
+    assert run(*POINTS, "-o", "p.png") == 130
+    assert capsys.readouterr().err == "minidiff: interrupted\n"
+
+
+def test_evaluate_prints_scores_beside_floors(capsys):
+    assert run("evaluate", "points", "--samples", 200, "--seeds", 2, "--steps", 5) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "200 samples, 2 seeds" in lines[0]
+    assert [line.split(",")[0] for line in lines[2:]] == ["DDIM 5", "DDIM 5"]
+    low, high, real, ratio = map(float, lines[2].split()[-4:])
+    assert low <= high and ratio > 1 and 2 < real < 8
+
+
+@pytest.fixture
+def few_real_digits(monkeypatch):
+    """300 pictures in place of the 70,000, so that an evaluation takes a second."""
+    images, labels = (part[:300] for part in mnist.load("test"))
+    features = judge.load().features(images / 255).repeat(200, 1)
+    features += 0.01 * torch.randn(features.shape, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(evaluate, "real_features", lambda: features)
+    monkeypatch.setattr(evaluate, "mnist", SimpleNamespace(load=lambda split: (images, labels)))
+
+
+def test_evaluate_digits(models, few_real_digits, capsys):
+    assert run("evaluate", models / "digits", "--samples", 100, "--seeds", 1, "--steps", 1) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == ["accuracy", "Frechet", "precision", "recall"]
+    assert float(lines[1].split()[-1]) > 2  # an untrained model is far above the floor
+
+
+def test_evaluate_text(models, few_real_digits, capsys):
+    words = ("evaluate", models / "digits-text", "--samples", 100, "--seeds", 1, "--steps", 1)
+    assert run(*words) == 0
+    lines = capsys.readouterr().out.splitlines()[2:]
+    scores = ["accuracy", "thickness", "slant", "size", "upright"]
+    seen = [line.split()[1] for line in lines if line.startswith("seen")]
+    assert seen == [scores[0], "Frechet", "precision", "recall", *scores[1:]]
+    assert [line.split()[2] for line in lines if line.startswith("held out")] == scores
+
+
+def test_scores_of_real_digits_are_the_floor(few_real_digits):
+    """Real pictures in place of generated ones score what the floors say."""
+    images, labels = mnist.load("test")
+    images, labels = images[300:700] / 255, labels[300:700]
+    scores = digit_scores(images, labels, torch.Generator().manual_seed(0))
+    floors = digit_floors(400)
+    assert scores["accuracy"] == pytest.approx(floors["accuracy"], abs=0.02)
+    assert scores["Frechet"] < 10 * floors["Frechet"]
+
+
+def test_table():
+    lines = table(
+        [Row("a", [3.0, 1.0, 2.0], 0.5), Row("long", [0.5], 1.0, share=True)]
+    ).splitlines()
+    assert lines[1].split() == ["a", "2", "1", "3", "0.5", "4.00"]
+    assert lines[2].split()[:3] == ["long", "50.00", "%"]
+    assert len({len(line) for line in lines}) == 1
+
+
+BAD = {
+    "no command": ((), "COMMAND"),
+    "unknown command": (("paint",), "'paint'"),
+    "unknown recipe": (("train", "cats"), "recipe must be one of points, digits, digits-text"),
+    "negative seed": ((*POINTS, "--seed", -1, "-o", "p.png"), "at least 0, got '-1'"),
+    "n = 0": ((*POINTS, "-n", 0, "-o", "p.png"), "at least 1, got '0'"),
+    "n is no number": ((*POINTS, "-n", "many", "-o", "p.png"), "'many'"),
+    "no steps": ((*POINTS, "--steps", 0, "-o", "p.png"), "--steps: must be a whole number"),
+    "unknown sampler": ((*POINTS, "--sampler", "euler", "-o", "p.png"), "ddpm, heun, dpmpp_2m"),
+    "unknown model": (("generate", "--model", "cats", "-o", "p.png"), "one of points.*'cats'"),
+    "evaluate unknown": (("evaluate", "cats"), "one of points.*'cats'"),
+    "empty folder": (("evaluate", "."), "no model in"),
+    "no such folder": ((*POINTS, "-o", "no/p.png"), "cannot write no/p.png"),
+    "a folder as file": ((*POINTS, "-o", "folder.png"), "cannot write folder.png"),
+    "unknown suffix": ((*POINTS, "-o", "p.jpg"), "-o must end in .png or .npz"),
+    "no device": ((*POINTS, "--device", "cuda:99", "-o", "p.png"), "'cuda:99'"),
+    "unknown device": ((*POINTS, "--device", "abacus", "-o", "p.png"), "auto, cpu, cuda or mps"),
+    "device to train on": ((*TRAIN, "--device", "abacus"), "auto, cpu, cuda or mps"),
+    "prompt for points": ((*POINTS, "fox", "-o", "p.png"), "takes no prompts"),
+    "guided points": ((*POINTS, "--guidance", 2, "-o", "p.png"), "no guidance"),
+    "guidance nan": ((*POINTS, "--guidance", "nan", "-o", "p.png"), "'nan'"),
+    "too few images": (("train", "points", "--images", 10), "at least one batch, 256, got 10"),
+    "minutes": ((*TRAIN, "--minutes", -1), "must not be negative"),
+    "nothing to resume": ((*TRAIN, "--resume"), "nothing to resume: there is no .*state.pt"),
+    "out is a file": ((*TRAIN, "--out", "file"), "file"),
+    "out in a file": ((*TRAIN, "--out", "file/run"), "file"),
+    "no lesson": (("lessons", "lint", "none.ipynb"), "none.ipynb"),
+    "unknown action": (("lessons", "read"), "'read'"),
+}
+
+
+@pytest.mark.parametrize("words, sentence", BAD.values(), ids=BAD)
+def test_bad_input(words, sentence, here, capfd):
+    (here / "folder.png").mkdir()
+    (here / "file").write_text("")
+    assert re.search(sentence, refused(capfd, *words))
+
+
+def test_bad_labels_and_prompts(models, capfd):
+    digits = ("generate", "--model", models / "digits", "--steps", 1, "-o", "d.npz")
+    assert "from 0 to 9, got '12'" in refused(capfd, *digits, "12")
+    assert "from 0 to 9" in refused(capfd, *digits, "1", "--guidance", 2, "--negative", "fox")
+    assert "--negative needs --guidance" in refused(capfd, *digits, "1", "--negative", "2")
+    text = ("generate", "--model", models / "digits-text", "--steps", 1, "-o", "d.npz")
+    assert "'thikc'; did you mean thick" in refused(capfd, *text, "a thikc seven")
+    assert "the limit is" in refused(capfd, *text, "a seven " * 9)
+    assert "up to 400 pictures" in refused(capfd, *digits[:-1], "d.png", "1", "-n", 401)
+    with pytest.raises(ValueError, match="cond must have one entry per picture, got 2 for 3"):
+        pretrained.load("mine", models / "digits").loss(torch.zeros(3, 1, 28, 28), [1, 2])
+
+
+def test_damaged_models(models, here, capfd):
+    words = ("generate", "--model", "mine", "-o", "d.npz")
+    pretrained.save("mine", minidiff.load("points"), "mine", recipe="points")
+    weights, manifest = here / "mine" / "mine.safetensors", here / "mine" / "manifest.json"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-9])
+    assert "damaged" in refused(capfd, *words)
+    facts = json.loads(manifest.read_text())
+    facts["mine"]["sha256"] = hashlib.sha256(whole[:-9]).hexdigest()
+    manifest.write_text(json.dumps(facts))
+    assert "damaged" in refused(capfd, *words)  # truncated before the checksum was taken
+    weights.write_bytes(whole)
+    assert "sha256" in refused(capfd, *words)
+    weights.unlink()
+    assert "no weights at" in refused(capfd, *words)
+    manifest.write_text("{")
+    assert "manifest.json is damaged" in refused(capfd, *words)
+
+
+def test_runs_that_cannot_go_on(here, capfd):
+    assert run(*TRAIN, "--out", "run", "--minutes", 0) == 0
+    state = here / "run" / "state.pt"
+    whole = state.read_bytes()
+    again = (*TRAIN, "--out", "run")
+    assert "add --resume" in refused(capfd, *again)
+    assert "seed = 0, got seed = 1" in refused(capfd, *again, "--resume", "--seed", 1)
+    for damaged in (b"", whole[:100], whole[: len(whole) // 2]):
+        state.write_bytes(damaged)
+        assert "damaged or is no training state" in refused(capfd, *again, "--resume")
+    torch.save({"step": 1}, state)
+    assert "no training state of this model" in refused(capfd, *again, "--resume")
+    state.write_bytes(whole)
+    assert run(*again, "--resume") == 0
+    assert "nothing to resume" in refused(capfd, *again, "--resume")
+
+
+def test_a_failed_write_leaves_the_old_file(here, monkeypatch, capfd):
+    old = here / "p.npz"
+    old.write_bytes(b"old")
+
+    def half_a_file(file, **arrays):
+        file.write(b"ne")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(commands.np, "savez", half_a_file)
+    assert "cannot write p.npz: No space left" in refused(capfd, *POINTS, "-o", "p.npz")
+    assert old.read_bytes() == b"old" and [file.name for file in here.iterdir()] == ["p.npz"]
+
+
+def test_lint_finds_and_says(here, capsys):
+    good = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (here / "01_x.ipynb").write_text(json.dumps(good))
+    assert run("lessons", "lint", "01_x.ipynb") == 1
+    assert "01_x.ipynb" in capsys.readouterr().out
