@@ -145,6 +145,7 @@ def curve(x, lines, *, floor=None, xlabel="", ylabel="", logx=False, logy=False,
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     if logx and len(x) <= 12:
         ax.set_xticks(x, [f"{value:g}" for value in x])
+        ax.set_xticks([], minor=True)  # their labels would run into the ones just set
     ax.grid(axis="y")
     if len(lines) > 1 or floor is not None:
         canvas.legend(ax)
