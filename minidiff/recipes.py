@@ -10,6 +10,7 @@ from .data import captions, mnist, points
 from .denoiser import Denoiser
 from .model import Model
 from .nets import PointNet, UNet
+from .pretrained import load
 from .schedules import cosine, log_snr_times
 from .text import LabelEncoder, TextEncoder, Tokenizer, Unconditional
 
@@ -18,12 +19,17 @@ DROPPED = 0.1  # share of prompts left out in training, so that guidance has an 
 
 @dataclass(frozen=True)
 class Recipe:
-    """model() -> Model; data() -> `data(n, generator)`; settings: keyword arguments of `train`."""
+    """model() -> Model, as training starts from it; data() -> `data(n, generator)`.
+
+    images: how many to train on. settings: keyword arguments of `train`. empty() -> Model, for
+    weights to be read into, where `model` would start from other weights.
+    """
 
     model: Callable
     data: Callable
     images: int
     settings: dict = field(default_factory=dict)
+    empty: Callable | None = None
 
 
 def point_model():
@@ -62,13 +68,21 @@ def digit_text_model():
     return Model(Denoiser(net, cosine, target="v"), encoder, Pixels(), (1, 28, 28), w=1.3, steps=50)
 
 
+def painter_with_new_ears():
+    """The network of the shipped `digits`, which paints already, and a text encoder yet to learn."""
+    model = digit_text_model()
+    model.denoiser.net.load_state_dict(load("digits").denoiser.net.state_dict())
+    return model
+
+
 RECIPES = {
     "points": Recipe(point_model, point_data, 2_560_000, dict(batch=256, lr=5e-3)),
     "digits": Recipe(digit_model, digit_data, 700_000, dict(batch=64, lr=2e-3, decay=0.9995)),
     "digits-text": Recipe(
-        digit_text_model,
+        painter_with_new_ears,
         captions.digit_text_data,
-        900_000,
-        dict(batch=64, lr=2e-3, decay=0.9995),
+        600_000,
+        dict(batch=64, lr=1.5e-3, decay=0.9995),
+        empty=digit_text_model,
     ),
 }

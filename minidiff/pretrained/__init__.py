@@ -19,7 +19,8 @@ def load(name, folder=HERE):
     if name not in known or known[name]["recipe"] not in RECIPES:
         raise ValueError(f"model must be one of {', '.join(known) or 'none yet'}, got {name!r}")
     facts = known[name]
-    model = RECIPES[facts["recipe"]].model()
+    recipe = RECIPES[facts["recipe"]]
+    model = (recipe.empty or recipe.model)()
     return load_weights(Path(folder) / facts["file"], model, facts["sha256"]).eval()
 
 
