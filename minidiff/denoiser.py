@@ -60,9 +60,9 @@ class Denoiser(nn.Module):
 
         Solves the 2x2 system `x = alpha x0 + sigma eps`, `out = a x0 + b eps` for x0.
         """
-        t = check_times(t)
         check_batch(x)
-        alpha, sigma = (like(value, x) for value in self.schedule(t))
+        t = torch.as_tensor(t)
+        alpha, sigma = (like(value, x) for value in self.schedule(t))  # which checks t
         a, b = TARGETS[self.target](alpha, sigma)
         out = self.net(x, t.to(x).expand(len(x)), *cond)
         determinant = alpha * b - sigma * a
@@ -121,16 +121,18 @@ def within(guided, plain, low, high):
 
 
 def rescale(guided, plain, share=0.7):
-    """Bring the spread of each guided x0_hat back towards that of the plain one.
+    """Bring the spread of each guided x0_hat, about its mean, back towards that of the plain one.
 
-    share: 0 leaves `guided` as it is, 1 gives it `plain`'s standard deviation over the entries of a
-    sample (Lin et al. 2024, eqs. 15-16). Made for pictures; calls `plain` once more a step.
+    share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
+    entries of a sample (Lin et al. 2024, eqs. 15-16). Made for pictures; calls `plain` once more.
     """
 
     def denoise(x, t):
         x0_hat, wanted = guided(x, t), plain(x, t).flatten(1).std(1)
-        ratio = wanted / x0_hat.flatten(1).std(1)
-        return x0_hat * like(1 + share * (ratio - 1), x0_hat)
+        # About the mean, where the paper scales all: there estimates have mean 0, pixels have not.
+        middle, std = x0_hat.flatten(1).mean(1), x0_hat.flatten(1).std(1)
+        factor = 1 + share * (wanted / std - 1)
+        return torch.lerp(like(middle, x0_hat), x0_hat, like(factor, x0_hat))
 
     return denoise
 

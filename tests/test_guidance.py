@@ -128,16 +128,20 @@ def test_within_refuses_an_empty_interval():
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("shape", [(5, 1, 8, 8), (1, 3, 4, 4), (2, 4, 3, 6, 6)])
-def test_rescale_is_the_papers_for_every_rank(share, shape):
+def test_rescale_is_the_papers_about_the_mean_for_every_rank(share, shape):
     guided, plain = 3 * pictures(0, shape), pictures(1, shape)
-    made = rescale(still(guided), still(plain), share)(guided, T)
-    torch.testing.assert_close(made, rescale_noise_cfg(guided, plain, share))
+    guided -= guided.mean(tuple(range(1, guided.ndim)), keepdim=True)
+    wanted = rescale_noise_cfg(guided, plain, share)
+    for mean in (0.0, -0.8):  # paper is -1: most of a digit's pixels
+        made = rescale(still(guided + mean), still(plain - 0.5), share)(guided, T)
+        torch.testing.assert_close(made, wanted + mean)
 
 
 def test_rescale_brings_back_the_spread():
     guided, plain = 3 * pictures(0), pictures(1)
     made = rescale(still(guided), still(plain), 1.0)(guided, T)
     torch.testing.assert_close(made.flatten(1).std(1), plain.flatten(1).std(1))
+    torch.testing.assert_close(made.flatten(1).mean(1), guided.flatten(1).mean(1))
     assert torch.equal(rescale(still(guided), still(plain), 0.0)(guided, T), guided)
 
 
