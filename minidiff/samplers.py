@@ -45,9 +45,9 @@ def posterior(now, nxt):
     """
     (alpha, sigma), (alpha_s, sigma_s) = now, nxt
     ratio = alpha / alpha_s
-    # Of the noise variance at t, the share that was added between s and t.
-    share = 1 - (ratio * sigma_s / sigma) ** 2
-    return ratio * (sigma_s / sigma) ** 2, alpha_s * share, sigma_s * share.sqrt()
+    on_x = ratio * (sigma_s / sigma).square()
+    share = 1 - ratio * on_x  # of the noise variance at t, what was added between s and t
+    return on_x, alpha_s * share, sigma_s * share.sqrt()
 
 
 def noise_like(x, generator):
@@ -72,9 +72,11 @@ def ddim(denoise, schedule, x, ts, eta=0.0, generator=None):
     """Walk along eps_hat; eta = 0 adds no noise, eta = 1 as much as `ddpm` (Song et al. 2021, eq. 12)."""
     for t, now, nxt in stepper(schedule, ts):
         x0_hat = denoise(x, t)
-        alpha_s, sigma_s = nxt
-        std = eta * posterior(now, nxt)[2]
-        x = move(x, x0_hat, now, (alpha_s, (sigma_s**2 - std**2).sqrt()))
+        std = 0
+        if eta:  # that much of the noise is drawn anew
+            (alpha_s, sigma_s), std = nxt, eta * posterior(now, nxt)[2]
+            nxt = alpha_s, (sigma_s.square() - std.square()).sqrt()
+        x = move(x, x0_hat, now, nxt)
         if std > 0:
             x += std * noise_like(x, generator)
         yield x, x0_hat
