@@ -18,7 +18,7 @@ from .samplers import ddim, ddpm, last
 from .schedules import uniform_grid
 from .training import generator_at
 
-DISTANCES = ("Chamfer", "energy distance", "Frechet")  # the other scores are shares
+DISTANCES = ("Chamfer", "energy distance", "energy", "Frechet")  # the other scores are shares
 
 
 @dataclass
