@@ -93,7 +93,7 @@ def evaluate_points(model, n=2048, seeds=5, steps=None, draw=points.swiss_roll):
 
 @cache
 def real_features():
-    """The judge's features of all training images, (60000, 64): some seconds, once."""
+    """The judge's features of all training images, (60000, 64): half a minute, once."""
     images = mnist.load("train")[0].split(1000)
     bar = tqdm(images, desc="features of real digits", leave=False, disable=None)
     with torch.no_grad():
