@@ -65,7 +65,10 @@ class Model(nn.Module):
         noise = self.noise(len(prompts), seed).to(self.device)
         denoise = self.prompted(prompts, w, negative)
         x = self.schedule(ts[0])[1] * noise
-        return self.codec.decode(last((sampler or self.sampler)(denoise, self.schedule, x, ts)))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(2**32 - 1 - seed)  # a sampler's own noise: not the start's again
+            x0 = last((sampler or self.sampler)(denoise, self.schedule, x, ts))
+        return self.codec.decode(x0)
 
 
 def check_count(name, value, least):

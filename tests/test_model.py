@@ -38,6 +38,14 @@ def test_guidance_and_negative_prompt_are_wrappers():
     torch.testing.assert_close(model.prompted([3], w=3.0, negative=7)(x, t), away)
 
 
+def test_the_seed_decides_the_samplers_noise_too():
+    model = minidiff.load("points")
+    before = torch.random.get_rng_state()
+    runs = [model(3, steps=5, seed=seed, sampler=minidiff.ddpm) for seed in (0, 0, 1)]
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_sample_i_does_not_depend_on_the_batch():
     model = digits()
     assert torch.equal(model.noise(3, seed=5)[:2], model.noise(2, seed=5))
