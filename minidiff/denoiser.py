@@ -113,7 +113,7 @@ def within(guided, plain, low, high):
     """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
 
     Only the denoiser that is used is called, so steps outside the interval cost what `plain` costs
-    (Kynkaanniemi et al. 2024, eq. 6). ValueError unless low <= high.
+    (Kynkaanniemi et al. 2024). ValueError unless low <= high.
     """
     if not low <= high:
         raise ValueError(f"low must not exceed high, got low {low} and high {high}")
@@ -124,7 +124,7 @@ def rescale(guided, plain, share=0.7):
     """Bring the spread of each guided x0_hat, about its mean, back towards that of the plain one.
 
     share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
-    entries of a sample (Lin et al. 2024, eqs. 15-16). Made for pictures; calls `plain` once more.
+    entries of a sample (Lin et al. 2024, section 3.4). Made for pictures; calls `plain` once more.
     """
 
     def denoise(x, t):
