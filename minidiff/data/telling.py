@@ -1,0 +1,84 @@
+"""Captions of scenes: closed vocabulary, varied wording and detail, always true."""
+
+from .sprites import CATEGORIES, COLOURS, STYLES, THINGS
+
+SMALL, LARGE = 24, 36  # a size below the first is small, from the second on large
+PLURALS = {"wolf": "wolves", "sheep": "sheep", "fish": "fish", "snowman": "snowmen"}
+# where a thing is said to be
+WHERE = {
+    "snow": ("in snow", "in the snow"),
+    "forest": ("in a forest", "in the forest"),
+    "beach": ("on a beach", "on the beach"),
+    "desert": ("in a desert", "in the desert"),
+    "night": ("at night",),
+    "space": ("in space",),
+    "under water": ("under water",),
+    "field": ("in a field", "in the field"),
+    "city": ("in a city", "in the city"),
+    "sunset": ("at sunset",),
+}
+SIZES = {"small": ("small", "little"), "": ("",), "large": ("large", "big")}
+NUMBERS = (("a", "a", "one"), ("two", "two", "two", "some"), ("three", "three", "three", "some"))
+MAX_WORDS = 12  # "an outlined drawing of two small yellow butterflies in the forest" has 11
+
+
+def plural(noun):
+    """ "foxes" for "fox"."""
+    if noun in PLURALS:
+        return PLURALS[noun]
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    return noun + ("es" if noun.endswith(("s", "x")) else "s")
+
+
+def article(phrase):
+    """ "an owl" for "a owl"."""
+    first, _, rest = phrase.partition(" ")
+    vowel = first == "a" and rest[0] in "aeiou" and not rest.startswith("ufo")
+    return f"an {rest}" if vowel else phrase
+
+
+def size_word(scene):
+    """ "small", "large" or, between the two, ""."""
+    return "small" if scene.size < SMALL else "large" if scene.size >= LARGE else ""
+
+
+def tell(scene, rng, mention=0.6, vague=0.06):
+    """`describe` from a numpy generator."""
+    draw = iter(rng.random(12).tolist())
+
+    def pick(*options):
+        return options[int(next(draw) * len(options))]
+
+    def told(share=mention):
+        return next(draw) < share
+
+    count = len(scene.spots)
+    noun = THINGS[scene.thing] if told(vague) else scene.thing
+    size = pick(*SIZES[size_word(scene)]) * told()
+    colour = scene.colour * (scene.colour != "natural" and told())
+    # a prompt with every detail says how many
+    number = NUMBERS[count - 1][0] if mention == 1 else pick(*NUMBERS[count - 1])
+    where = pick(*WHERE[scene.place]) * told()
+    style = scene.style * told(mention**2)
+    things = " ".join(filter(None, (number, size, colour, noun if count == 1 else plural(noun))))
+    form = next(draw)
+    if style and form < 0.3:
+        return f"{article(f'a {style} drawing of {article(things)}')} {where}".strip()
+    if where and form > 0.85:
+        caption = f"{where}, {article(things)}"
+    else:
+        opening = "a picture of " if not style and form > 0.75 else ""
+        caption = f"{opening}{article(things)} {where}".strip()
+    return caption + (style and pick(", {} style", ", in {} style").format(style))
+
+
+def vocabulary():
+    """Every word that a caption may have."""
+    nouns = [*THINGS, *CATEGORIES]
+    rest = [*COLOURS[1:], *STYLES, "an", "picture", "drawing", "of", "style", "in"]
+    phrases = [*sum(WHERE.values(), ()), *sum(SIZES.values(), ()), *sum(NUMBERS, ())]
+    return tuple(sorted({*nouns, *map(plural, nouns), *rest, *" ".join(phrases).split()}))
+
+
+WORDS = vocabulary()
