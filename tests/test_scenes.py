@@ -170,6 +170,16 @@ def test_each_fact_shows():
         assert ((picture - other).abs().amax(0) > 60).float().mean() > 0.03, name
 
 
+def test_no_palm_stands_behind_palms(monkeypatch):
+    painted = []
+    beach = PLACES["beach"]._replace(beside=("palm", lambda pen, rng: painted.append(rng)))
+    monkeypatch.setitem(PLACES, "beach", beach)
+    scenes.draw(Scene("palm", place="beach"), seeded())
+    assert not painted
+    scenes.draw(Scene("fox", place="beach"), seeded())
+    assert len(painted) == 1
+
+
 def test_the_stream_is_pictures_and_captions():
     data = scenes.scene_data(dropped=0.5)
     pictures, captions = data(60, seeded())

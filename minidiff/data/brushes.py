@@ -154,7 +154,9 @@ def pine(pen, x, foot, height, dark, lit):
 
 
 def palm(pen, rng):
-    """A palm that leans in from the left or right edge."""
+    """A palm that leans in from the left or right edge, or none."""
+    if rng.random() < 0.3:
+        return
     side = rng.choice((-1, 1))
     foot, high = 64 + side * rng.uniform(48, 60), rng.uniform(16, 30)
     top = foot - side * rng.uniform(6, 16)

@@ -18,7 +18,6 @@ from .brushes import (
     line,
     noise,
     over,
-    palm,
     pine,
     planes,
     ramp,
@@ -75,8 +74,6 @@ def beach(rng):
     image, pen = canvas(over(over(picture, sand * 0.9, below(shore)), sand, below(shore + 4, 4)))
     for x, y in scatter(rng, 9, 92, S):
         disc(pen, x, y, 1.5, colour(rng.choice(colours("fff5e6 f6b8a2 d99f7c"))), 0.8)
-    if rng.random() < 0.7:
-        palm(pen, rng)
     return image
 
 
@@ -94,13 +91,16 @@ def desert(rng):
         light = light * (1 - (ROWS - dune) / 40).clip(0, 1)
         sand = ramp(colours(palette), rng, level - 8, S, 4) + light + ripples
         picture = over(picture, sand, below(dune))
-    image, pen = canvas(picture)
+    return canvas(picture)[0]
+
+
+def cacti(pen, rng):
+    """None to three small cacti on the dunes."""
     for x in across(rng, rng.integers(0, 4)):
         green, foot, tall = (118, 140, 92, 255), rng.uniform(80, 86), rng.uniform(10, 18)
         pen.line((x, foot, x, foot - tall), fill=green, width=4)
         arms = (x - 5, foot - 10, x - 5, foot - 6, x + 5, foot - 5, x + 5, foot - 9)
         pen.line(arms, fill=green, width=2)
-    return image
 
 
 def field(rng):

@@ -25,13 +25,14 @@ from .brushes import (
     line,
     noise,
     over,
+    palm,
     planes,
     ramp,
     scatter,
     sky,
     stars,
 )
-from .outdoors import beach, city, desert, field, forest, snow
+from .outdoors import beach, cacti, city, desert, field, forest, snow
 
 
 def night(rng):
@@ -133,20 +134,23 @@ def bubbles(pen, rng):
 
 class Place(NamedTuple):
     """paint(rng) -> picture. light: what it multiplies the things' colours by. halo: the colour
-    and strength of the glow around them. front(pen, rng): what is seen before them."""
+    and strength of the glow around them. floats: whether they hover. front(pen, rng) paints before
+    them, and `beside` is a thing's name and (pen, rng) what is also painted behind all others: a
+    palm behind two palms would make it three."""
 
     paint: Callable
     light: tuple = (1, 1, 1)
     halo: tuple = (255, 255, 255, 0.25)
     floats: bool = False
     front: Callable | None = None
+    beside: tuple | None = None
 
 
 PLACES = {
     "snow": Place(snow, (0.97, 0.98, 1), (120, 150, 195, 0.3), front=flakes),
     "forest": Place(forest, halo=(240, 248, 215, 0.4)),
-    "beach": Place(beach),
-    "desert": Place(desert, (1, 0.98, 0.94), (255, 246, 220, 0.3)),
+    "beach": Place(beach, beside=("palm", palm)),
+    "desert": Place(desert, (1, 0.98, 0.94), (255, 246, 220, 0.3), beside=("cactus", cacti)),
     "night": Place(night, (0.92, 0.93, 1), (185, 200, 250, 0.4)),
     "space": Place(space, (0.95, 0.95, 1), (150, 160, 240, 0.4), floats=True),
     "under water": Place(under_water, (0.93, 0.99, 1), (190, 240, 245, 0.3), True, bubbles),

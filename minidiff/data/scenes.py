@@ -61,9 +61,8 @@ def one_of(name, value, known):
 def kept_out():
     """The pairs held out: (thing, colour) and (thing, place), a tenth of each kind.
 
-    Every tenth in the order of the sheets, shifted from thing to thing, so that every place loses a
-    tenth of the things. A colour that the natural drawing measures as is seen anyway, so it stays,
-    and so does the scene that this course is named after.
+    Each thing loses one place, each place a tenth of the things. Colours that a natural drawing
+    measures as are seen anyway, so every eighth of the others goes. "A red fox in snow" stays.
     """
     asked = {("fox", "red"), ("fox", "snow")}
     coloured = [
@@ -135,7 +134,10 @@ def draw(scene, generator):
 def paint(scene, rng):
     """`draw` with a numpy generator, as an array (64, 64, 3) uint8."""
     place, drawing = PLACES[scene.place], fitted(scene)
-    picture = place.paint(rng).reduce(2)
+    picture = place.paint(rng)
+    if place.beside and place.beside[0] != scene.thing:
+        place.beside[1](ImageDraw.Draw(picture, "RGBA"), rng)
+    picture = picture.reduce(2)
     width, height = drawing.size
     far_first = sorted(scene.spots, key=lambda spot: spot[1])
     corners = [(round(x - width / 2), round(y - height)) for x, y in far_first]

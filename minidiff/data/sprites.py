@@ -35,7 +35,7 @@ THINGS = {thing: category for category, names in CATEGORIES.items() for thing in
 SHEETS = {"shaded": "noto", "flat": "twemoji", "outlined": "openmoji"}
 STYLES = tuple(SHEETS)
 CELL, PER_ROW = 64, 10
-SIZES = (18, 48)  # at which colours are measured
+SIZES = (24, 48)  # at which colours are measured
 # what a colour word means: lightness, chroma and hue (degrees) in Oklab
 INKS = {
     "red": (0.57, 0.21, 26),
@@ -124,7 +124,7 @@ def recolour(cell, colour):
     light, vivid = lab[..., 0], np.hypot(lab[..., 1], lab[..., 2])
     total = weight.sum() + 1e-6
     mean, strong = (light * weight).sum() / total, (vivid * weight).sum() / total
-    shaded = lightness + 0.15 * (mean - lightness) + 0.8 * (light - mean)
+    shaded = lightness + 0.8 * (light - mean)
     # paler where the drawing is paler, or a highlight would shine in neon; greys are all alike
     fade = (vivid / strong).clip(0.6, 1.1) if strong > 0.05 else 1
     fade = fade * (1 - 0.9 * abs(shaded - lightness))
@@ -138,7 +138,7 @@ def recolour(cell, colour):
 def ink_colour(picture):
     """The colour word that a sprite (H, W, 4) uint8 measures as, or None.
 
-    A third of the ink must have a colour and its mean must lie near the word's: within 22 degrees
+    A third of the ink must have a colour, and its mean must lie near the word's: within 22 degrees
     of hue, and neither too dark nor too pale (dark orange is brown, dark yellow olive). Three
     fifths of it must be of hues nearer to that word than to others.
     """
@@ -153,7 +153,7 @@ def ink_colour(picture):
     nearest = difference(np.arctan2(lab[..., 2], lab[..., 1])[..., None], hues).argmin(-1)
     agree = (ink * (nearest == gaps.argmin())).sum() / ink.sum()
     lightness, chroma, _ = INKS[word]
-    near = gaps.min() < np.radians(22) and abs(light - lightness) < 0.12
+    near = gaps.min() < np.radians(22) and abs(light - lightness) < 0.14
     return word if near and np.hypot(a, b) > 0.55 * chroma and agree > 0.6 else None
 
 
