@@ -20,7 +20,6 @@ from .checkpoints import replacing
 from .devices import pick
 from .recipes import RECIPES
 from .samplers import ddim, ddpm, dpmpp_2m, heun
-from .schedules import uniform_grid
 
 SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "heun": heun, "dpmpp_2m": dpmpp_2m}
 EVALUATIONS = {
@@ -95,7 +94,7 @@ def generate(args):
         args.seed,
         w,
         args.negative,
-        uniform_grid(args.steps or model.steps),
+        model.grid(args.steps or model.steps),
         scoring.seeded(sampler, args.seed),
         batch=4096 if recipe == "points" else 64,
     )

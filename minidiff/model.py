@@ -12,13 +12,16 @@ class Model(nn.Module):
     """The parts of a generator as plain attributes, callable with prompts or labels.
 
     denoiser: `Denoiser`. encoder: prompts -> cond. codec: pixels <-> x0. shape: of one x0, without
-    batch. w, steps, sampler: the defaults this model is measured and shipped with.
+    batch. w, steps, sampler, grid (steps -> ts): the defaults it is measured and shipped with.
     """
 
-    def __init__(self, denoiser, encoder, codec, shape, w=1.0, steps=50, sampler=ddim):
+    def __init__(
+        self, denoiser, encoder, codec, shape, w=1.0, steps=50, sampler=ddim, grid=uniform_grid
+    ):
         super().__init__()
         self.denoiser, self.encoder, self.codec = denoiser, encoder, codec
-        self.shape, self.w, self.steps, self.sampler = tuple(shape), w, steps, sampler
+        self.shape, self.w = tuple(shape), w
+        self.steps, self.sampler, self.grid = steps, sampler, grid
 
     @property
     def schedule(self):
@@ -61,7 +64,7 @@ class Model(nn.Module):
         """
         if isinstance(prompts, int) and self.encoder.null is None:
             prompts = [None] * prompts
-        ts = uniform_grid(self.steps if steps is None else steps)
+        ts = self.grid(self.steps if steps is None else steps)
         noise = self.noise(len(prompts), seed).to(self.device)
         denoise = self.prompted(prompts, w, negative)
         x = self.schedule(ts[0])[1] * noise
