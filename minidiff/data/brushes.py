@@ -179,3 +179,9 @@ def stars(pen, rng, n, low):
             for reach in ((4, 0), (0, 4)):
                 ends = (x - reach[0], y - reach[1], x + reach[0], y + reach[1])
                 pen.line(ends, fill=(255, 255, 245, 110))
+
+
+def flakes(pen, rng, n=14):
+    """n flakes of falling snow."""
+    for x, y, size in rng.random((n, 3)) * (S, S, 1):
+        disc(pen, x, y, 0.7 + 1.3 * size**2, (255, 255, 255, 215))

@@ -14,6 +14,7 @@ from .brushes import (
     colour,
     colours,
     disc,
+    flakes,
     glow,
     line,
     noise,
@@ -38,7 +39,9 @@ def snow(rng):
         foot, tall = far[0, int(x)] + rng.uniform(1, 9), rng.uniform(12, 26)
         pine(pen, x, foot, tall, (112, 148, 172, 255), (222, 234, 244, 255))
     drift = ramp(colours("ffffff e3edf8 cddcee"), rng, 84, S, 3) + 3 * noise(rng, 1.5, 1, 3)
-    return canvas(over(planes(image), drift, below(near, 3)))[0]
+    image, pen = canvas(over(planes(image), drift, below(near, 3)))
+    flakes(pen, rng, 36)
+    return image
 
 
 def forest(rng):

@@ -21,6 +21,7 @@ from .brushes import (
     colour,
     colours,
     disc,
+    flakes,
     glow,
     line,
     noise,
@@ -118,12 +119,6 @@ def sunset(rng):
     return canvas(over(picture, shore, below(line(rng, 86, 6, 2.2), 2)))[0]
 
 
-def flakes(pen, rng):
-    """Snow that falls in front of the things."""
-    for x, y, size in rng.random((44, 3)) * (S, S, 1):
-        disc(pen, x, y, 0.7 + 1.3 * size**2, (255, 255, 255, 225))
-
-
 def bubbles(pen, rng):
     """Air that rises in front of the things."""
     for x, y, size in rng.random((9, 3)) * (S, S, 1):
@@ -147,8 +142,8 @@ class Place(NamedTuple):
 
 
 PLACES = {
-    "snow": Place(snow, (0.97, 0.98, 1), (120, 150, 195, 0.3), front=flakes),
-    "forest": Place(forest, halo=(240, 248, 215, 0.4)),
+    "snow": Place(snow, (0.97, 0.98, 1), (105, 138, 188, 0.42), front=flakes),
+    "forest": Place(forest, halo=(240, 248, 215, 0.5)),
     "beach": Place(beach, beside=("palm", palm)),
     "desert": Place(desert, (1, 0.98, 0.94), (255, 246, 220, 0.3), beside=("cactus", cacti)),
     "night": Place(night, (0.92, 0.93, 1), (185, 200, 250, 0.4)),

@@ -153,7 +153,7 @@ def ink_colour(picture):
     nearest = difference(np.arctan2(lab[..., 2], lab[..., 1])[..., None], hues).argmin(-1)
     agree = (ink * (nearest == gaps.argmin())).sum() / ink.sum()
     lightness, chroma, _ = INKS[word]
-    near = gaps.min() < np.radians(22) and abs(light - lightness) < 0.14
+    near = gaps.min() < np.radians(22) and abs(light - lightness) < 0.12
     return word if near and np.hypot(a, b) > 0.55 * chroma and agree > 0.6 else None
 
 
