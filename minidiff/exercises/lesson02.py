@@ -19,9 +19,6 @@ def _pairs():
     ]
 
 
-# 02.1 ------------------------------------------------------------------------------------------
-
-
 def v_target(x0, eps, alpha, sigma):
     """The target v, of the shape of x0."""
     return alpha * eps - sigma * x0
@@ -55,9 +52,6 @@ exercise(
 )
 
 
-# 02.2 ------------------------------------------------------------------------------------------
-
-
 def best_guess():
     # The average of what it could have been: 0.1 * (-1) + 0.3 * 0 + 0.6 * 2.
     return 1.1
@@ -76,9 +70,6 @@ exercise(
         0: "that is the answer in the middle; squared error asks for the average.",
     },
 )
-
-
-# 02.3 ------------------------------------------------------------------------------------------
 
 
 def x0_from_eps(x, eps_hat, alpha, sigma):
@@ -112,9 +103,6 @@ exercise(
         _squares_sigma: "sigma is the standard deviation of the noise and comes in unsquared.",
     },
 )
-
-
-# 02.4 ------------------------------------------------------------------------------------------
 
 
 def one_gaussian(x, mu, std, alpha, sigma):
@@ -160,9 +148,6 @@ exercise(
         _mu_unshrunk: "x_t lies around alpha * mu, not around mu.",
     },
 )
-
-
-# 02.5 ------------------------------------------------------------------------------------------
 
 
 def share_of_first(x, means, weights, alpha, sigma):
@@ -213,9 +198,6 @@ exercise(
 )
 
 
-# 02.6 ------------------------------------------------------------------------------------------
-
-
 def denoising_loss(net, schedule, x0, t, eps):
     """The loss of one batch with target v: x0 and eps (B, 2), t (B,) -> a scalar."""
     alpha, sigma = (value[:, None] for value in schedule(t))
@@ -237,10 +219,6 @@ def _asks_eps(net, schedule, x0, t, eps):
 def _no_square(net, schedule, x0, t, eps):
     alpha, sigma = (value[:, None] for value in schedule(t))
     return (net(alpha * x0 + sigma * eps, t) - (alpha * eps - sigma * x0)).abs().mean()
-
-
-def _sums(net, schedule, x0, t, eps):
-    return denoising_loss(net, schedule, x0, t, eps) * x0.numel()
 
 
 def _batches():
@@ -267,6 +245,5 @@ exercise(
         _shows_clean: "the network must see the noisy x_t, not the clean x0.",
         _asks_eps: "that is the loss of target eps; v was asked for.",
         _no_square: "mean SQUARED error: square the difference.",
-        _sums: "take the mean over all numbers of the batch, not their sum.",
     },
 )
