@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from tqdm.auto import tqdm
 
+from minidiff.checkpoints import replacing
 from minidiff.lint import findings
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -135,9 +136,5 @@ def _execute(path, text, timeout):
 
 def _write(path, text):
     """Replaces the file at once: an interrupted run leaves the old one."""
-    scratch = path.with_name(f".{path.name}.part")
-    try:
-        scratch.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
