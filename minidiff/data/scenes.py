@@ -17,6 +17,12 @@ from .places import PLACES
 from .sprites import COLOURS, STYLES, THINGS, colours_of, natural_colours, sized
 from .telling import MAX_WORDS, WORDS, size_word, tell  # noqa: F401
 
+# what a CPU can learn to draw in hours: the vocabulary of the recipe `scenes-small`
+COMMON = tuple(
+    "fox cat dog rabbit bear lion elephant frog fish owl duck penguin butterfly turtle apple banana "
+    "strawberry cake car bus rocket airplane sailboat house tree cactus tulip mushroom star "
+    "umbrella balloon snowman".split()
+)
 FLYING = {"bee", "butterfly", "rocket", "airplane", "helicopter", "ufo", "balloon", "star"}
 
 
@@ -87,15 +93,15 @@ def painter(generator):
     return np.random.default_rng(torch.randint(2**62, (), generator=generator).item())
 
 
-def random_scene(generator, unseen=False):
-    """A Scene at random: none that is held out or, if unseen, only such."""
-    return invent(painter(generator), unseen)
+def random_scene(generator, unseen=False, things=tuple(THINGS)):
+    """A Scene at random of one of `things`: none that is held out or, if unseen, only such."""
+    return invent(painter(generator), unseen, things)
 
 
-def invent(rng, unseen):
+def invent(rng, unseen, things=tuple(THINGS)):
     """`random_scene` from a numpy generator."""
     while True:
-        thing = tuple(THINGS)[rng.integers(len(THINGS))]
+        thing = things[rng.integers(len(things))]
         colours = colours_of(thing)
         # a third of those with colours stay natural
         colour = colours[rng.integers(len(colours))] if rng.random() < 0.75 else "natural"
@@ -192,17 +198,17 @@ def describe(scene, generator, mention=0.6, vague=0.06):
     return tell(scene, painter(generator), mention, vague)
 
 
-def example(seed, unseen=False):
+def example(seed, unseen=False, things=tuple(THINGS)):
     """The scene, picture (64, 64, 3) uint8 and caption that a number stands for.
 
     A process pool may map it over many.
     """
     rng = np.random.default_rng(int(seed))
-    scene = invent(rng, unseen)
+    scene = invent(rng, unseen, things)
     return scene, paint(scene, rng), tell(scene, rng)
 
 
-def scene_data(dropped=0.1):
+def scene_data(dropped=0.1, things=tuple(THINGS)):
     """The training stream: `data(n, generator)` -> pictures (n, 3, 64, 64) in 0..1, n captions.
 
     Pairs held out never occur; a share `dropped` of the captions is replaced by "".
@@ -211,14 +217,26 @@ def scene_data(dropped=0.1):
     def data(n, generator):
         seeds = torch.randint(2**62, (n,), generator=generator)
         told = (torch.rand(n, generator=generator) >= dropped).tolist()
-        _, pictures, captions = zip(*map(example, seeds.tolist()))
-        pictures = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
-        return pictures, [caption * kept for caption, kept in zip(captions, told)]
+        _, pictures, captions = zip(*(example(seed, things=things) for seed in seeds.tolist()))
+        return stacked(pictures), [caption * kept for caption, kept in zip(captions, told)]
 
     return data
 
 
-def prompts_for(n, generator, unseen=False):
+def any_scenes(n, generator):
+    """n pictures and their Scenes, of all kinds: the pairs held out in their natural share."""
+    seeds = torch.randint(2**62, (n,), generator=generator).tolist()
+    # about as often as a scene at random would be one of them
+    scenes, pictures, _ = zip(*(example(seed, unseen=seed % 5 == 0) for seed in seeds))
+    return stacked(pictures), list(scenes)
+
+
+def stacked(pictures):
+    """Pictures (64, 64, 3) uint8 as one batch (n, 3, 64, 64) of floats in 0..1."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
+def prompts_for(n, generator, unseen=False, things=tuple(THINGS)):
     """n prompts with every detail, and the n Scenes they ask for, none or, if unseen, all held out."""
-    asked = [random_scene(generator, unseen) for _ in range(n)]
+    asked = [random_scene(generator, unseen, things) for _ in range(n)]
     return [describe(scene, generator, mention=1, vague=0) for scene in asked], asked

@@ -1,6 +1,6 @@
 """Captions of scenes: closed vocabulary, varied wording and detail, always true."""
 
-from .sprites import CATEGORIES, COLOURS, STYLES, THINGS
+from .sprites import COLOURS, STYLES, THINGS
 
 SMALL, LARGE = 24, 36  # a size below the first is small, from the second on large
 PLURALS = {"wolf": "wolves", "sheep": "sheep", "fish": "fish", "snowman": "snowmen"}
@@ -73,9 +73,9 @@ def tell(scene, rng, mention=0.6, vague=0.06):
     return caption + (style and pick(", {} style", ", in {} style").format(style))
 
 
-def vocabulary():
-    """Every word that a caption may have."""
-    nouns = [*THINGS, *CATEGORIES]
+def vocabulary(things=tuple(THINGS)):
+    """Every word that a caption of a scene with these things may have."""
+    nouns = [*things, *{THINGS[thing] for thing in things}]
     rest = [*COLOURS[1:], *STYLES, "an", "picture", "drawing", "of", "style", "in"]
     phrases = [*sum(WHERE.values(), ()), *sum(SIZES.values(), ()), *sum(NUMBERS, ())]
     return tuple(sorted({*nouns, *map(plural, nouns), *rest, *" ".join(phrases).split()}))
