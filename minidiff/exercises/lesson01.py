@@ -63,7 +63,7 @@ exercise(
     level=1,
     solution=noised,
     inputs=lambda: [(*_points(), 0.64), (*_points(1), 0.1)],
-    task=r"Write `noised`, which takes clean data $x_0$ and noise $\varepsilon$ to $x_t$ in one "
+    task=r"Write `noised`, which takes clean data $x_0$ and noise $\epsilon$ to $x_t$ in one "
     r"jump, given DDPM's $\bar\alpha_t$.",
     hint=r"$\bar\alpha_t$ is a share of the variance; what multiplies data and noise is a root.",
     wrong={
@@ -142,9 +142,9 @@ exercise(
     level=2,
     solution=recovered,
     inputs=lambda: [_at(0.3), _at(0.8, seed=1)],
-    task=r"Write `recovered`, the jump backwards: given $x_t$, $t$ and the noise $\varepsilon$ "
+    task=r"Write `recovered`, the jump backwards: given $x_t$, $t$ and the noise $\epsilon$ "
     r"that is in it, return $x_0$.",
-    hint=r"Solve $x_t = \alpha x_0 + \sigma \varepsilon$ for $x_0$.",
+    hint=r"Solve $x_t = \alpha x_0 + \sigma \epsilon$ for $x_0$.",
     wrong={
         _recovered_unscaled: "the noise is gone, but the data are still shrunk by alpha.",
         _recovered_adds: "the noise was added on the way there, so it is subtracted on the way back.",
@@ -189,7 +189,7 @@ exercise(
     solution=further,
     inputs=lambda: [_at(0.2, 0.7), _at(0.5, 0.6, seed=1)],
     task=r"Write `further`, which carries $x_s$ on to a noisier time $t$ without going back to the "
-    r"data: $x_t = r\,x_s + \text{(some)}\,\varepsilon$. Which $r$, and how much noise?",
+    r"data: $x_t = r\,x_s + \text{(some)}\,\epsilon$. Which $r$, and how much noise?",
     hint=r"Shrink by $r = \alpha_t / \alpha_s$, so that the signal fits. The old noise shrinks "
     r"with it, to a variance of $r^2 \sigma_s^2$: what is missing to $\sigma_t^2$?",
     wrong={

@@ -41,7 +41,7 @@ exercise(
     level=1,
     solution=v_target,
     inputs=_pairs,
-    task=r"Write `v_target`: the answer $v = \alpha\,\varepsilon - \sigma\,x_0$ that a network with "
+    task=r"Write `v_target`: the answer $v = \alpha\,\epsilon - \sigma\,x_0$ that a network with "
     "target v is trained to give.",
     hint="One product for the noise, one for the data; v points from the data towards the noise.",
     wrong={
@@ -95,7 +95,7 @@ exercise(
     solution=x0_from_eps,
     inputs=_pairs,
     task=r"A network with target eps looked at $x_t$ and answered `eps_hat`. Write `x0_from_eps`: "
-    r"solve $x_t = \alpha\,\hat x_0 + \sigma\,\hat\varepsilon$ for $\hat x_0$.",
+    r"solve $x_t = \alpha\,\hat x_0 + \sigma\,\hat\epsilon$ for $\hat x_0$.",
     hint="Take the noise away first. What is left is the data, shrunk.",
     wrong={
         _no_division: "what is left is alpha * x0: divide it by alpha.",
