@@ -41,7 +41,7 @@ def run(paths=None, timeout=600):
     it, and leaves the file as it was. Running twice on one machine changes nothing.
     """
     changed = []
-    for path in tqdm(_paths(paths), desc="lessons", disable=None):
+    for path in tqdm(paths_of(paths), desc="lessons", disable=None):
         before = path.read_text(encoding="utf-8")
         after = nbformat.writes(normalise(_execute(path, before, timeout))) + "\n"
         if after != before:
@@ -53,7 +53,7 @@ def run(paths=None, timeout=600):
 def lint(paths=None):
     """What is wrong with stored lessons, by default all: one text per finding, none when clean."""
     found, samples = [], {}
-    for path in _paths(paths):
+    for path in paths_of(paths):
         nb = nbformat.read(path, as_version=4)
         found += [f"{path.name}: {text}" for text in findings(path, nb)]
         if nb != normalise(nb):
@@ -91,7 +91,8 @@ def normalise(nb):
     return nb
 
 
-def _paths(paths):
+def paths_of(paths):
+    """The lessons asked for, by default all of them; FileNotFoundError for one that is missing."""
     paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
     for path in paths:
         if not path.is_file():
