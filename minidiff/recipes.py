@@ -6,14 +6,15 @@ from functools import partial
 
 import torch
 
-from .codec import Pixels, Scaled
-from .data import captions, mnist, points
+from .codec import Autoencoder, Pixels, Scaled
+from .data import captions, mnist, points, scenes
+from .data.telling import vocabulary
 from .denoiser import Denoiser
 from .model import Model
 from .nets import PointNet, UNet
 from .pretrained import load
 from .samplers import dpmpp_2m
-from .schedules import cosine, log_snr_grid, log_snr_times
+from .schedules import cosine, log_snr_grid, log_snr_times, uniform_times
 from .text import LabelEncoder, TextEncoder, Tokenizer, Unconditional
 
 # How digits are painted by default: 20 network calls, 10 with the prompt and 10 without.
@@ -80,6 +81,36 @@ def painter_with_new_ears():
     return model
 
 
+def late_times(n, generator=None):
+    """Training times with density 2 t: what a scene shows is settled while it is mostly noise."""
+    return uniform_times(n, generator).sqrt()
+
+
+def scene_model(things=tuple(scenes.THINGS), **sizes):
+    """Latents 16x16, a text encoder with words for these things, and a U-Net of these sizes."""
+    net = UNet(4, token_width=128, **sizes)
+    tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
+    denoiser = Denoiser(net, cosine, target="v", times=late_times)
+    settings = dict(w=3.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
+    return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
+
+
+def on_codec(empty):
+    """The model of `empty()` with the codec of the shipped `codec`, trained before and now fixed."""
+
+    def model():
+        latent = empty()
+        latent.codec.load_state_dict(load("codec").state_dict())
+        latent.codec.requires_grad_(False)
+        return latent
+
+    return model
+
+
+full_scenes = partial(scene_model, width=56, widths=(1, 2, 4), patch=1)
+small_scenes = partial(scene_model, scenes.COMMON, width=112, widths=(1, 2), patch=2)
+common_scenes = partial(scenes.scene_data, things=scenes.COMMON)
+
 RECIPES = {
     "points": Recipe(point_model, point_data, 2_560_000, dict(batch=256, lr=5e-3)),
     "digits": Recipe(digit_model, digit_data, 700_000, dict(batch=64, lr=2e-3, decay=0.9995)),
@@ -89,5 +120,20 @@ RECIPES = {
         600_000,
         dict(batch=64, lr=1.5e-3, decay=0.9995),
         empty=digit_text_model,
+    ),
+    "codec": Recipe(Autoencoder, scenes.scene_data, 200_000, dict(batch=24, lr=1e-3, decay=0.998)),
+    "scenes": Recipe(  # for a GPU
+        on_codec(full_scenes),
+        scenes.scene_data,
+        8_000_000,
+        dict(batch=256, lr=1e-3, decay=0.9995),
+        empty=full_scenes,
+    ),
+    "scenes-small": Recipe(  # hours of a CPU
+        on_codec(small_scenes),
+        common_scenes,
+        1_000_000,
+        dict(batch=32, lr=1e-3, decay=0.9995),
+        empty=small_scenes,
     ),
 }
