@@ -29,7 +29,7 @@ below it tries one example and says what is wrong; what you hand in is marked wi
 gives a hint."""
 # Prose offers the solution as a last clause ("..., `solution("01.1")` shows ours.") or a sentence.
 _CODE_OR_WORDS = r"(?:`[^`]*`|[^.`])*"
-_OFFER = re.compile(rf'((?<=[.?!])\s+)?,?\s*(?:and\s+)?`solution\([^`]*`{_CODE_OR_WORDS}(?(1)\.)')
+_OFFER = re.compile(rf"((?<=[.?!])\s+)?,?\s*(?:and\s+)?`solution\([^`]*`{_CODE_OR_WORDS}(?(1)\.)")
 _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s:]+)\)")
 
 

@@ -134,18 +134,10 @@ def evaluate(args):
 
 
 def lessons(args):
-    """Prints what changed (run) or what is wrong (lint, exit code 1 if anything is)."""
-    from . import lessons  # brings the notebook machinery, which no other command needs
+    """See `lesson_commands`; it brings the notebook machinery, which no other command needs."""
+    from . import lesson_commands
 
-    if args.action == "lint":
-        found = lessons.lint(args.files)
-        print(*found or ["clean"], sep="\n")
-        return 1 if found else 0
-    try:
-        print(*lessons.run(args.files) or ["nothing changed"], sep="\n")
-    except RuntimeError as error:  # a cell failed; the text says which
-        raise ValueError(str(error)) from error
-    return 0
+    return getattr(lesson_commands, args.action)(args)
 
 
 def open_model(name, device):
