@@ -6,6 +6,7 @@ mistakes answer quickly.
 
 import argparse
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def parser():
     top = Parser(
         prog="minidiff",
         description="Train, use and measure the course's diffusion models; run its lessons.",
-        epilog="for example:\n  minidiff generate --model points -n 500 -o roll.png",
+        epilog='for example:\n  minidiff generate "a red fox in snow" -n 4 -o fox.png',
     )
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
@@ -62,7 +63,11 @@ def parser():
 
     new = command(
         "generate",
-        "Generate samples into a picture or an array file.",
+        "Generate samples into a picture, an animation, an array file or a folder of pictures.",
+        'minidiff generate "a red fox in snow" -n 4 --steps 25 --guidance 4 --negative night --seed 7 '
+        "-o fox.png",
+        "minidiff generate --from prompts.txt -n 100 -o placeholders/",
+        'minidiff generate "a red fox in snow" --frames -o fox.gif',
         "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
         'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
         "-o sevens.npz",
@@ -71,7 +76,12 @@ def parser():
         "prompts", nargs="*", metavar="PROMPT", help="a text or a label, if it takes one"
     )
     new.add_argument(
-        "--model", required=True, help="a shipped model's name, or a trained one's folder"
+        "--from", dest="source", type=Path, metavar="FILE", help="more prompts, one a line"
+    )
+    new.add_argument(
+        "--model",
+        default="scenes",
+        help="a shipped model's name, or a trained one's folder (default: scenes)",
     )
     new.add_argument("-n", type=whole(1), default=1, metavar="N", help="samples for each prompt")
     new.add_argument(
@@ -81,13 +91,19 @@ def parser():
     new.add_argument("--sampler", metavar="NAME", help="ddim, ddpm, heun, dpmpp_2m")
     new.add_argument("--guidance", type=finite, metavar="W", help="how strictly to obey; 1 is none")
     new.add_argument("--negative", metavar="PROMPT", help="what to steer away from; needs guidance")
+    new.add_argument("--size", type=size, metavar="WxH", help="of the pictures, such as 96x64")
+    new.add_argument("--frames", action="store_true", help="an animation of the steps instead")
+    new.add_argument(
+        "--enlarge", type=whole(1), metavar="K", help="screen pixels for each pixel, each way"
+    )
+    batch_of(new, "samples in memory at a time; less needs less of it")
     new.add_argument(
         "-o",
         dest="out",
-        type=Path,
         required=True,
-        metavar="FILE",
-        help=".png: a grid; .npz: arrays",
+        metavar="PATH",
+        help=".png: a grid; .npz: arrays; ending in /: a folder, a file for each; "
+        ".gif or .png with --frames",
     )
     device_of(new)
 
@@ -139,6 +155,10 @@ def device_of(command):
     )
 
 
+def batch_of(command, meaning):
+    command.add_argument("--batch", type=whole(1), metavar="B", help=meaning)
+
+
 def whole(least):
     """An argparse type: a whole number, at least `least`."""
 
@@ -150,6 +170,14 @@ def whole(least):
         return int(text)
 
     return number
+
+
+def size(text):
+    """An argparse type: width and height in pixels."""
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, such as 96x64, got {text!r}")
+    return int(found[1]), int(found[2])
 
 
 def finite(text):

@@ -4,8 +4,9 @@ A command is a function from the parsed arguments to an exit code. ValueError an
 sentence that the command line prints.
 """
 
-import os
+import math
 import signal
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +16,7 @@ import torch
 from tqdm import tqdm
 
 from . import evaluate as scoring
-from . import pretrained, training
-from .checkpoints import replacing
+from . import generation, outputs, pretrained, training
 from .devices import pick
 from .recipes import RECIPES
 from .samplers import ddim, ddpm, dpmpp_2m, heun
@@ -39,7 +39,7 @@ def train(args):
     if args.resume and not state.exists():
         raise ValueError(f"--resume found nothing to resume: there is no {state}")
     folder.mkdir(parents=True, exist_ok=True)
-    check_writable(state)
+    outputs.check_writable(state)
     torch.manual_seed(args.seed)  # the networks' first weights
     steps = training.train(
         recipe.model(),
@@ -74,54 +74,51 @@ def train(args):
 
 
 def generate(args):
-    """n samples for each prompt, in the prompts' order; written only when all of them are there."""
-    check_output(args.out)
+    """n samples for each prompt, in the prompts' order, one chunk of them in memory at a time."""
+    path, suffix = outputs.check(args.out, args.frames)
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
+    prompts = args.prompts + (outputs.lines(args.source) if args.source else [])
     model, recipe = open_model(args.model, args.device)
-    if recipe == "points" and (args.prompts or args.guidance is not None or args.negative):
+    pictures = recipe != "points"
+    if not pictures and (prompts or args.guidance is not None or args.negative):
         raise ValueError(f"model {args.model!r} takes no prompts and no guidance")
     w = model.w if args.guidance is None else args.guidance
     if args.negative is not None and w == 1:
         raise ValueError("--negative needs --guidance, a number other than 1")
-    prompts = args.prompts or {"points": [None], "digits": list("0123456789")}.get(recipe, [""])
-    if recipe != "points" and args.out.suffix == ".png" and len(prompts) * args.n > 400:
-        raise ValueError(
-            f"a .png holds up to 400 pictures, got {len(prompts)} x {args.n}; use .npz"
-        )
-    made = scoring.samples(
-        model,
-        [prompt for prompt in prompts for _ in range(args.n)],
-        args.seed,
-        w,
-        args.negative,
-        model.grid(args.steps or model.steps),
-        scoring.seeded(sampler, args.seed),
-        batch=4096 if recipe == "points" else 64,
-    )
-    with replacing(args.out) as temporary, open(temporary, "wb") as file:
-        if args.out.suffix == ".png":
-            file.write(drawn(made, prompts, recipe))
-        elif recipe == "points":
-            np.savez(file, points=made.numpy())
+    prompts = prompts or {"points": [None], "digits": list("0123456789")}.get(recipe, [""])
+    asked = [prompt for prompt in prompts for _ in range(args.n)]
+    outputs.check_count(len(asked), suffix, pictures, args.frames)
+    if args.size:
+        generation.resize(model, *args.size)
+    generation.check_prompts(model, prompts + [args.negative] * (args.negative is not None))
+    if "" in prompts:
+        print("minidiff: an empty prompt asks for anything at all", file=sys.stderr)
+    batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
+    ts = model.grid(args.steps or model.steps)
+    way = dict(w=w, negative=args.negative, ts=ts, sampler=sampler, batch=batch)
+    walks, steps = generation.walks(model, asked, args.seed, **way), len(ts) - 1
+    total = math.ceil(len(asked) / batch) * steps
+    with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
+        watch = generation.watched if args.frames else generation.finished
+        made = generation.within_memory(watch(model, walks, bar), min(batch, len(asked)))
+        if args.frames:
+            outputs.film(path, made, steps, args.enlarge)
+        elif suffix == ".png":
+            outputs.grid(path, torch.cat(list(made)), prompts, args.enlarge)
+        elif suffix == ".npz":
+            name = "images" if pictures else "points"
+            outputs.arrays(path, made, len(asked), name, **told(asked, recipe))
         else:
-            asked = np.repeat(prompts, args.n)
-            told = {"labels": asked.astype(int)} if recipe == "digits" else {"prompts": asked}
-            np.savez(file, images=made.numpy(), **told)
+            outputs.folder(path, made, asked, args.enlarge or 1)
     print(args.out)
     return 0
 
 
-def drawn(made, prompts, recipe):
-    """The PNG bytes of a scatter, or of a labelled grid: few prompts get a row each."""
-    from . import viz
-
+def told(asked, recipe):
+    """What an .npz says of its samples beside them, by name: labels, prompts or nothing."""
     if recipe == "points":
-        return viz.png(viz.points(made))
-    n = len(made) // len(prompts)
-    if 1 < n <= 16:
-        return viz.png(viz.images(list(made.split(n)), labels=prompts))
-    labels = [prompt for prompt in prompts for _ in range(n)]
-    return viz.png(viz.images(made, labels=labels, columns=min(len(made), 16 if n > 16 else 10)))
+        return {}
+    return {"labels": np.array(asked, int)} if recipe == "digits" else {"prompts": np.array(asked)}
 
 
 def evaluate(args):
@@ -157,20 +154,6 @@ def look_up(what, name, table):
     if name not in table:
         raise ValueError(f"{what} must be one of {', '.join(table)}, got {name!r}")
     return table[name]
-
-
-def check_output(path):
-    """Before any work: ValueError or OSError if `path` cannot become a .png or .npz file."""
-    if path.suffix not in (".png", ".npz"):
-        raise ValueError(f"-o must end in .png or .npz, got {str(path)!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}")
-    check_writable(path)
-
-
-def check_writable(path):
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"cannot write {path}: it or its folder does not allow that")
 
 
 @contextmanager

@@ -51,7 +51,12 @@ def posterior(now, nxt):
 
 
 def noise_like(x, generator):
-    """Standard normal noise, drawn on the CPU so that a seed means the same on every device."""
+    """Standard normal noise, from one generator or from a list with one for each sample.
+
+    Drawn on the CPU, so that a seed means the same on every device.
+    """
+    if isinstance(generator, list):
+        return torch.cat([noise_like(one, own) for one, own in zip(x.split(1), generator)])
     return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
 
 

@@ -185,7 +185,7 @@ def test_ctrl_c_elsewhere_is_a_sentence(monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands.scoring, "samples", interrupted)
+    monkeypatch.setattr(commands.generation, "finished", interrupted)
     assert run(*POINTS, "-o", "p.png") == 130
     assert capsys.readouterr().err == "minidiff: interrupted\n"
 
@@ -337,11 +337,11 @@ def test_a_failed_write_leaves_the_old_file(here, monkeypatch, capfd):
     old = here / "p.npz"
     old.write_bytes(b"old")
 
-    def half_a_file(file, **arrays):
-        file.write(b"ne")
+    def full(entry, head):
+        entry.write(b"ne")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(commands.np, "savez", half_a_file)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     assert "cannot write p.npz: No space left" in refused(capfd, *POINTS, "-o", "p.npz")
     assert old.read_bytes() == b"old" and [file.name for file in here.iterdir()] == ["p.npz"]
 
