@@ -1,0 +1,258 @@
+"""Editing: what is kept is kept exactly, what is filled follows it, noise is found again."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from minidiff import editing, load
+from minidiff.codec import Autoencoder, Pixels, Scaled
+from minidiff.data import mnist
+from minidiff.data.points import Mixture
+from minidiff.denoiser import Denoiser, noising
+from minidiff.metrics import energy_distance
+from minidiff.model import Model
+from minidiff.nets import PointNet, UNet
+from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last
+from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
+from minidiff.text import LabelEncoder, Unconditional
+
+SAMPLERS = [ddim, ddpm, heun, dpmpp_2m, editing.resampled(ddpm, 2), editing.resampled(ddim, 2, 3)]
+# Two clusters on a diagonal: whoever knows the first coordinate knows the second.
+DIAGONAL = Mixture(torch.tensor([[-1.5, -1.5], [1.5, 1.5]]), torch.tensor([0.3, 0.3]))
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def tiny(shape=(1, 8, 8), codec=None, encoder=None):
+    """A random model of pictures."""
+    torch.manual_seed(0)
+    width = 8 if encoder else None
+    net = UNet(shape[0], width=8, widths=(1, 1), token_width=width)
+    for parameter in net.parameters():
+        if not parameter.any():  # a fresh network says 0 to everything
+            torch.nn.init.normal_(parameter, std=0.1)
+    encoder = encoder or Unconditional()
+    grid = partial(log_snr_grid, cosine)
+    model = Model(Denoiser(net, cosine), encoder, codec or Pixels(), shape, steps=4, grid=grid)
+    return model.eval()
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("schedule", [cosine, flow, DDPM()])
+@pytest.mark.parametrize("shape, hole", [((2,), (2,)), ((3, 4, 4), (4, 4)), ((3, 2, 4, 4), (4, 4))])
+def test_inpaint_keeps_what_is_known(sampler, schedule, shape, hole):
+    torch.manual_seed(0)
+    known, mask = normal(5, *shape, seed=1), torch.zeros(hole).bool()
+    mask[..., :1] = True
+    denoise = editing.inpaint(lambda x, t: 0.5 * x, known, mask)
+    ts = uniform_grid(6)
+    steps = list(sampler(denoise, schedule, schedule(ts[0])[1] * normal(5, *shape), ts))
+    kept = ~mask.expand_as(known)
+    assert len(steps) == 6
+    torch.testing.assert_close(steps[-1][0][kept], known[kept])
+    assert not torch.isclose(steps[-1][0], known)[~kept].any()
+
+
+def test_resampling_brings_the_exact_conditional_nearer():
+    """Given a first coordinate of 1, the second is a draw from the upper cluster."""
+    denoise, mask = DIAGONAL.denoiser(cosine), torch.tensor([False, True])
+    denoise = editing.inpaint(denoise, torch.tensor([[1.0, 0.0]]), mask)
+    ts, n = uniform_grid(20), 300
+    exact = 1.5 + 0.3 * normal(n, 1, seed=1)
+
+    def error(sampler):
+        torch.manual_seed(0)
+        made = last(sampler(denoise, cosine, cosine(ts[0])[1] * normal(n, 2), ts))
+        return energy_distance(made[:, 1:], exact)
+
+    assert error(editing.resampled(ddpm, 10)) < error(ddpm) / 10
+
+
+@pytest.mark.parametrize("schedule", [cosine, flow, DDPM()])
+def test_renoise_is_the_forward_process(schedule):
+    """From x0 to s and on to t is the same as from x0 to t: mean alpha_t x0, deviation sigma_t."""
+    s, t, x0 = torch.tensor(0.3), torch.tensor(0.6), torch.full((50_000, 1), 2.0)
+    x_s = noising(schedule, x0, s, normal(50_000, 1))
+    x = editing.renoise(schedule, x_s, s, t, torch.Generator().manual_seed(1))
+    alpha, sigma = schedule(t)
+    assert x.mean().item() == pytest.approx(2 * alpha.item(), abs=0.02)
+    assert x.std().item() == pytest.approx(sigma.item(), rel=0.02)
+    with pytest.raises(ValueError, match="from s up to a larger t, got s = 0.6 and t = 0.3"):
+        editing.renoise(schedule, x, t, s)
+
+
+def test_resampling_once_is_the_sampler_and_costs_as_many_times_as_said():
+    calls, x, ts = [], normal(3, 2), uniform_grid(7)
+
+    def denoise(x, t):
+        calls.append(float(t))
+        return 0.5 * x
+
+    once = last(editing.resampled(ddim, 1)(denoise, cosine, x, ts))
+    assert torch.equal(once, last(ddim(denoise, cosine, x, ts)))
+    calls.clear()
+    steps = list(editing.resampled(ddim, 4, jump=3)(denoise, cosine, x, ts))
+    assert len(steps) == 7 and len(calls) == 4 * 7
+    assert calls[:6] == pytest.approx(2 * ts[:3].tolist())  # three steps down, then the same again
+    with pytest.raises(ValueError, match="times must be a whole number, at least 1, got 0"):
+        editing.resampled(ddpm, 0)
+
+
+@pytest.mark.parametrize("schedule", [cosine, flow])
+def test_inversion_finds_the_noise_and_comes_back(schedule):
+    denoise, x0 = DIAGONAL.denoiser(schedule), DIAGONAL(200, torch.Generator().manual_seed(0))
+
+    def back_and_forth(n, rounds):
+        ts = uniform_grid(n)[:-1]
+        noise = last(editing.invert(denoise, schedule, x0, ts, rounds))
+        return noise, (last(ddim(denoise, schedule, noise, ts)) - x0).abs().mean().item()
+
+    noise, plain = back_and_forth(100, 0)
+    assert noise.mean().item() == pytest.approx(0, abs=0.15)
+    assert noise.std().item() == pytest.approx(1, abs=0.15)
+    assert plain < 0.75 * back_and_forth(50, 0)[1]  # first order: twice the steps, half the error
+    assert back_and_forth(100, 3)[1] < plain / 10  # the implicit step is the exact inverse
+
+
+def test_inversion_refuses_a_grid_that_ends_at_the_data():
+    with pytest.raises(ValueError, match="ts must end above 0"):
+        list(editing.invert(lambda x, t: x, cosine, normal(1, 2), uniform_grid(5)))
+    with pytest.raises(ValueError, match="ts must be a decreasing sequence"):
+        list(editing.invert(lambda x, t: x, cosine, normal(1, 2), torch.tensor([0.2, 0.9])))
+
+
+def test_slerp_stays_on_the_sphere():
+    a, b = normal(4, 3, 5, 5), normal(4, 3, 5, 5, seed=1)
+    torch.testing.assert_close(editing.slerp(a, b, 0.0), a)
+    torch.testing.assert_close(editing.slerp(a, b, 1.0), b)
+    middle = editing.slerp(a, b, 0.5)
+    wanted = (a.flatten(1).norm(dim=1) + b.flatten(1).norm(dim=1)) / 2
+    torch.testing.assert_close(middle.flatten(1).norm(dim=1), wanted, rtol=0.02, atol=0)
+    assert (a + b).norm() / 2 < 0.8 * middle.norm()
+
+
+def test_remaining_begins_at_the_strength():
+    ts = uniform_grid(10)
+    assert torch.equal(editing.remaining(ts, 1.0), ts)
+    torch.testing.assert_close(editing.remaining(ts, 0.25), torch.tensor([0.25, 0.2, 0.1, 0.0]))
+
+
+def test_extend_keeps_the_picture_and_marks_the_rest():
+    pictures = torch.rand(2, 3, 4, 6)
+    canvas, mask = editing.extend(pictures, left=2, below=3)
+    assert canvas.shape == (2, 3, 7, 8) and mask.shape == (7, 8)
+    assert torch.equal(canvas[..., ~mask], pictures.flatten(2))
+    assert mask.sum() == 7 * 8 - 4 * 6
+    with pytest.raises(ValueError, match="pixels to add"):
+        editing.extend(pictures)
+
+
+def test_a_mask_in_latents_covers_every_pixel_of_the_hole():
+    mask = torch.zeros(16, 24).bool()
+    mask[3:5, 11] = True
+    latent = editing.to_latents(mask, (4, 4, 6))
+    assert latent.nonzero().tolist() == [[0, 2], [1, 2]]
+    several = torch.stack([mask, mask.roll(4, 0)])[:, None]
+    assert torch.equal(editing.to_latents(several, (4, 4, 6))[1, 0], latent.roll(1, 0))
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16, 8)])
+def test_fill_keeps_pixels_of_pictures_exactly(size):
+    pictures, mask = torch.rand(2, 1, *size), torch.zeros(size).bool()
+    mask[4:] = True
+    way = dict(steps=3, sampler=editing.resampled(ddpm, 2))
+    filled = editing.fill(tiny(), pictures, mask, seed=1, **way)
+    assert torch.equal(filled[..., ~mask], pictures[..., ~mask])
+    assert (filled[..., mask] != pictures[..., mask]).float().mean() > 0.9
+    assert torch.equal(editing.fill(tiny(), pictures, mask, seed=1, **way), filled)
+    assert torch.equal(
+        editing.fill(tiny(), pictures[:1], mask, seed=1, **way)[0, :, :4], filled[0, :, :4]
+    )
+    assert not torch.equal(editing.fill(tiny(), pictures, mask, seed=2, **way), filled)
+
+
+def test_fill_keeps_pixels_exactly_through_latents_too():
+    model = tiny((4, 8, 8), Autoencoder(narrow=4, wide=16).eval())
+    pictures, mask = torch.rand(2, 3, 32, 32), torch.zeros(32, 32).bool()
+    mask[10:17, 3:30] = True
+    filled = editing.fill(model, pictures, mask, steps=2, sampler=ddpm)
+    assert torch.equal(filled[..., ~mask], pictures[..., ~mask])
+    canvas, new = editing.extend(pictures, right=16)
+    wide = editing.fill(model, canvas, new, steps=2, sampler=ddim)
+    assert torch.equal(wide[..., :32], pictures) and wide.shape == (2, 3, 32, 48)
+
+
+def test_fill_takes_points_and_prompts():
+    net = PointNet(width=16, features=4)
+    model = Model(Denoiser(net, cosine), Unconditional(), Scaled(2.0), (2,), steps=3)
+    known = normal(4, 2)
+    filled = editing.fill(model, known, torch.tensor([True, False]), steps=3)
+    assert torch.equal(filled[:, 1], known[:, 1]) and not torch.equal(filled, known)
+    model, mask = tiny(encoder=LabelEncoder(3, 8)), torch.zeros(8, 8).bool()
+    mask[:4] = True
+    one, two = (editing.fill(model, torch.ones(1, 1, 8, 8), mask, [k], steps=2) for k in (1, 2))
+    assert not torch.equal(one, two)
+
+
+def test_image_to_image_goes_from_the_picture_to_a_new_one():
+    model, pictures = tiny(), torch.rand(2, 1, 8, 8)
+    assert torch.equal(editing.image_to_image(model, pictures, 0), pictures)
+    shares = [0.01, 0.2, 0.6]
+    moved = [(editing.image_to_image(model, pictures, s) - pictures).abs().mean() for s in shares]
+    assert moved[0] < 0.02 and moved[0] < moved[1] < moved[2]
+    new = editing.image_to_image(model, pictures, 1.0)
+    other = editing.image_to_image(model, torch.rand(2, 1, 8, 8), 1.0)
+    torch.testing.assert_close(new, other, atol=0.02, rtol=0)  # all that is left is alpha = 1e-3
+
+
+def test_reprompt_to_the_same_prompt_gives_the_picture_back():
+    model = tiny(encoder=LabelEncoder(3, 8))
+    pictures = 0.25 + torch.rand(1, 1, 8, 8) / 2
+    same = editing.reprompt(model, pictures, [1], [1], steps=100)
+    assert (same - pictures).abs().mean() < 0.02
+    assert (editing.reprompt(model, pictures, [1], [2], steps=100) - same).abs().max() > 0.05
+
+
+def test_interpolation_begins_and_ends_with_the_pictures():
+    model, digits = load("digits"), mnist.load("test")[0][:2] / 255
+    frames = editing.interpolate(model, digits[:1], digits[1:], frames=3, steps=25)
+    assert frames.shape == (3, 1, 28, 28)
+    assert (frames[[0, -1]] - digits).abs().mean() < 0.02
+    nearest = min((frames[1] - digit).abs().mean().item() for digit in digits)
+    assert nearest > 0.03  # the middle is neither
+
+
+@pytest.mark.parametrize(
+    "mask, message",
+    [
+        (torch.ones(4, 8).bool(), r"the size of what it masks, \(8, 8\), got \(4, 8\)"),
+        (torch.ones(8).bool(), r"the size of what it masks, \(8, 8\), got \(8,\)"),
+        (torch.ones(1, 8).bool(), r"the size of what it masks"),
+        (torch.ones(3, 1, 8, 8).bool(), r"the size of what it masks"),
+        (torch.ones(8, 8), "mask must be boolean, True where to fill, got torch.float32"),
+        (torch.zeros(8, 8).bool(), "marks nothing to fill"),
+        (torch.ones(8, 8).bool(), "to keep nothing is to generate, model"),
+    ],
+)
+def test_bad_masks(mask, message):
+    with pytest.raises(ValueError, match=message):
+        editing.fill(tiny(), torch.rand(2, 1, 8, 8), mask)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_bad_strength(strength):
+    with pytest.raises(ValueError, match="strength must be from 0 to 1, got"):
+        editing.image_to_image(tiny(), torch.rand(1, 1, 8, 8), strength)
+
+
+def test_pictures_too_small_for_the_codec():
+    model = tiny((4, 8, 8), Autoencoder(narrow=4, wide=16).eval())
+    for size in [(8, 8), (16, 20), (0, 16)]:
+        mask = torch.zeros(size).bool()
+        with pytest.raises(ValueError, match=r"multiples of 16 high and wide .* got \(\d+, \d+\)"):
+            editing.fill(model, torch.rand(1, 3, *size), mask)
+        with pytest.raises(ValueError, match="multiples of 16"):
+            editing.image_to_image(model, torch.rand(1, 3, *size), 0.5)
