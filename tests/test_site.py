@@ -1,0 +1,165 @@
+"""The site: every lesson is there, nothing in it points outside, every picture is described."""
+
+import base64
+import io
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat import v4
+from PIL import Image
+
+from minidiff import canvas, lessons, site
+
+STEMS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    site.build(folder)
+    return folder
+
+
+def soup_of(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+def references(soup):
+    """What the page loads and links to."""
+    return [tag.get("src") or tag.get("href") for tag in soup.select("[src], [href]")]
+
+
+@pytest.mark.parametrize("stem", ["index", *STEMS])
+def test_everything_a_page_refers_to_lies_in_the_folder(built, stem):
+    soup = soup_of(built / f"{stem}.html")
+    frames = [
+        text for figure in soup.select("[data-frames]") for text in figure["data-frames"].split()
+    ]
+    for target in references(soup) + frames:
+        file, _, place = target.partition("#")
+        if target != "data:,":
+            assert "//" not in file and (built / (file or f"{stem}.html")).is_file(), target
+        assert not place or soup_of(built / (file or f"{stem}.html")).find(id=place), target
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_page_shows_every_cell_and_every_picture_described(built, stem):
+    soup = soup_of(built / f"{stem}.html")
+    cells = nbformat.read(lessons.NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    stored = [out for cell in code for out in cell.outputs if "image/png" in out.get("data", {})]
+    assert len(soup.select("details.code")) == len(code)
+    assert len(soup.select("figure img")) == len(stored) > 0
+    assert [image["alt"] for image in soup.select("img") if len(image["alt"]) < 20] == []
+
+
+def test_lessons_are_listed_and_joined_in_order(built):
+    pages = [f"{stem}.html" for stem in STEMS]
+    assert [a["href"] for a in soup_of(built / "index.html").select(".contents a")] == pages
+    for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
+        turn = {a["rel"][0]: a["href"] for a in soup_of(built / page).select(".turn a")}
+        assert (turn.get("prev"), turn.get("next")) == (before, after)
+
+
+def test_the_site_is_small_and_names_its_licence(built):
+    sizes = [file.stat().st_size for file in built.rglob("*") if file.is_file()]
+    assert sum(sizes) <= 15 * 2**20
+    assert "MIT" in (built / "static" / "katex" / "LICENSE").read_text()
+
+
+def png(image):
+    file = io.BytesIO()
+    image.save(file, "png")
+    return file.getvalue()
+
+
+def output(data, kind="image/png", text=""):
+    return v4.new_output(
+        "display_data", {kind: base64.b64encode(data).decode(), "text/plain": text}
+    )
+
+
+def page_of(folder, *cells):
+    path = folder / "90_made.ipynb"
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# 90 Made"), *cells]), path)
+    index, page = site.build(folder / "site", [path])
+    return soup_of(page)
+
+
+def shown(folder, *outputs, source="draw()", above="", below=""):
+    cell = v4.new_code_cell(source, outputs=list(outputs), execution_count=1)
+    return page_of(folder, v4.new_markdown_cell(above), cell, v4.new_markdown_cell(below))
+
+
+def test_an_animation_keeps_its_frames_pixel_for_pixel(tmp_path):
+    frames = [Image.new("RGB", (8, 6), (50 * i, 0, 0)) for i in range(4)]
+    moving = Image.open(io.BytesIO(canvas.apng(frames, fps=5, hold=2)))
+    figure = shown(tmp_path, output(canvas.apng(frames, fps=5, hold=2))).find("figure")
+    files = figure["data-frames"].split()
+    assert figure["data-times"].split() == ["200", "200", "200", "2000"]
+    assert figure.img["src"] == files[-1]
+    for i, file in enumerate(files):
+        moving.seek(i)
+        assert Image.open(tmp_path / "site" / file).convert("RGB").tobytes() == (
+            moving.convert("RGB").tobytes()
+        )
+
+
+def test_a_large_picture_is_recoded_without_loss(tmp_path):
+    noisy = Image.effect_noise((300, 300), 90).convert("RGB")
+    file = shown(tmp_path, output(png(noisy))).find("img")["src"]
+    assert Path(file).suffix == ".webp"
+    assert Image.open(tmp_path / "site" / file).convert("RGB").tobytes() == noisy.tobytes()
+
+
+def test_controls_leave_a_note_and_progress_bars_nothing(tmp_path):
+    slider = output(b"", lessons.WIDGET, "VBox(children=(FloatSlider(value=0.5),))")
+    bar = output(b"", lessons.WIDGET, "100%|##########| 3/3 [00:00<00:00]")
+    soup = shown(tmp_path, slider, bar)
+    assert ["live controls" in note.text for note in soup.select(".output")] == [True]
+
+
+@pytest.mark.parametrize(
+    "above, below, alt",
+    [
+        ("We count. Two blue curves fall.", "So it is.", "It falls. Two blue curves fall."),
+        ("We count.", "*The picture: a $\\sigma$ row.* So.", "It falls. The picture: a sigma row. So."),
+        ("The grey line is a floor. **Predict**: left or right?", "## Next\n\nThree rows on the left.",
+         "It falls. The grey line is a floor."),
+        ("", "", "It falls."),
+    ],
+)  # fmt: skip
+def test_a_picture_is_described_by_its_title_and_the_prose_beside_it(tmp_path, above, below, alt):
+    picture = output(png(Image.new("RGB", (4, 4))))
+    soup = shown(tmp_path, picture, source='draw(title="It falls")', above=above, below=below)
+    assert soup.find("img")["alt"] == alt
+
+
+def test_links_to_lessons_lead_to_pages_and_others_fall_away(tmp_path):
+    (tmp_path / "here.png").write_bytes(png(Image.new("RGB", (4, 4))))
+    text = (
+        "## A place\n\n[made](90_made.ipynb#A-place) [code](../minidiff/nets.py) ![a cat](here.png)"
+    )
+    soup = page_of(tmp_path, v4.new_markdown_cell(text))
+    assert [a["href"] for a in soup.select("main a")] == ["90_made.html#A-place"]
+    assert soup.find("h2")["id"] == "A-place" and "code" in soup.find("main").text
+    assert (tmp_path / "site" / soup.select_one("main img")["src"]).is_file()
+
+
+def test_building_twice_changes_nothing(tmp_path):
+    path = lessons.NOTEBOOKS / f"{STEMS[0]}.ipynb"
+    first, again = (
+        {p.name: p.read_bytes() for p in site.build(tmp_path, [path])} for _ in range(2)
+    )
+    assert first == again
+
+
+def test_bad_input_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="folder must be a folder"):
+        site.build(tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="No lesson at .*missing.ipynb"):
+        site.build(tmp_path / "site", ["missing.ipynb"])
+    assert not (tmp_path / "site").exists()
