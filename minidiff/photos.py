@@ -1,0 +1,173 @@
+"""One photograph, and a small network that learns its patches, so that holes in it can be filled.
+
+    picture = photos.load("chelsea")                   # or the path of any PNG or JPEG
+    data = photos.crops(picture, hole=mask)            # it never sees what the hole covers
+    for progress in train(photos.model(), data, images=20_000, batch=16): ...
+    filled = photos.fill(progress.model.eval(), picture, mask)
+
+After SinDiffusion (Wang et al. 2022) and SinDDM (Kulikov et al. 2023): a denoiser that sees only a
+patch at a time learns from one picture what its patches look like, and not the picture by heart.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import nn
+
+from . import editing
+from .codec import Pixels
+from .data.mnist import find_datasets
+from .denoiser import Denoiser
+from .model import Model
+from .nets import Attention, Deaf, UNet
+from .samplers import ddpm
+from .schedules import cosine
+from .text import Unconditional
+
+CROP, FOLD = 64, 4
+# The shipped photographs, and of each the hole (top, left, height, width) its network never saw.
+HOLES = {
+    "chelsea": (44, 212, 48, 48),
+    "coffee": (100, 440, 48, 48),
+    "grass": (232, 232, 48, 48),
+    "gravel": (232, 232, 48, 48),
+}
+
+
+def load(path, side=512):
+    """A photograph as (1, 3, H, W) in 0..1: one of HOLES by its name, or any PNG or JPEG by its path.
+
+    A longer side above `side` pixels is shrunk to it, and up to 3 pixels are cut from the right and
+    below, so that H and W are multiples of 4. Grey becomes colour, 16-bit grey keeps its range,
+    transparent parts turn white. FileNotFoundError, or ValueError for what is no picture.
+    """
+    path = find_datasets() / "photos" / f"{path}.png" if path in HOLES else Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no picture at {path}; by name there are {', '.join(HOLES)}")
+    try:
+        with Image.open(path) as file:
+            image = colour(ImageOps.exif_transpose(file))
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
+        raise ValueError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
+    image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    width, height = (n - n % FOLD for n in image.size)
+    if min(width, height) < CROP:
+        raise ValueError(f"{path} must be at least {CROP} pixels high and wide, got {image.size}")
+    picture = torch.from_numpy(np.array(image))[:height, :width]
+    return (picture.permute(2, 0, 1) / 255)[None]
+
+
+def colour(image):
+    """Any Pillow image as 8-bit RGB."""
+    if image.mode.startswith("I"):  # 16-bit grey, which `convert` would cut off at 255
+        return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def box(picture, top, left, height, width):
+    """A mask (H, W), True in a rectangle of the picture (..., H, W)."""
+    mask = torch.zeros(picture.shape[-2:], dtype=torch.bool)
+    mask[top : top + height, left : left + width] = True
+    return mask
+
+
+def hole(name, picture):
+    """The mask of the hole that the shipped network of this photograph never saw."""
+    return box(picture, *HOLES[name])
+
+
+def crops(picture, hole=None, size=CROP):
+    """The training stream: `data(n, generator)` -> n random crops (n, 3, size, size), n times None.
+
+    No crop touches the hole, a mask (H, W). ValueError if no place is left.
+    """
+    hole = torch.zeros(picture.shape[-2:]).bool() if hole is None else hole
+    if min(hole.shape) < size or hole.shape != picture.shape[-2:]:
+        raise ValueError(
+            f"picture must be at least {size} pixels high and wide and the hole as large as it, "
+            f"got {tuple(picture.shape[-2:])} and {tuple(hole.shape)}"
+        )
+    touched = F.max_pool2d(hole.float()[None], size, stride=1)[0]  # a place for each corner
+    corners = (touched == 0).nonzero()
+    if not len(corners):
+        raise ValueError(f"hole must leave room for a crop of {size} pixels beside it")
+    patches = picture[0].unfold(1, size, 1).unfold(2, size, 1)  # a view: (3, places, size, size)
+
+    def data(n, generator):
+        rows, columns = corners[torch.randint(len(corners), (n,), generator=generator)].T
+        return patches[:, rows, columns].transpose(0, 1).contiguous(), [None] * n
+
+    return data
+
+
+def shipped_crops(name="chelsea"):
+    """The training stream of a shipped photograph, beside the hole that is filled in it later."""
+    picture = load(name)
+    return crops(picture, hole(name, picture))
+
+
+def local(net):
+    """The network without what looks at a whole picture at once: attention and group norms.
+
+    What is left are convolutions, so each place hears its surroundings alone, a picture may have
+    any size, and a part of it is denoised as it would be within the whole.
+    """
+    for module in list(net.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.Identity())
+            elif isinstance(child, Attention):
+                setattr(module, name, Deaf())
+    return net
+
+
+def model():
+    """The untrained network of a photograph's patches: 0.4 M numbers, colour, any size it folds."""
+    net = local(UNet(3, width=32, widths=(1, 2), patch=2))
+    shape = (3, CROP, CROP)
+    return Model(Denoiser(net, cosine), Unconditional(), Pixels(), shape, steps=50, sampler=ddpm)
+
+
+def fill(model, picture, mask, *, seed=0, margin=40, **settings):
+    """`editing.fill` for a hole in a large picture (B, C, H, W): works on a window around the hole.
+
+    margin: pixels around the hole that the network is shown; more than it can see is of no use.
+    """
+    mask = editing.check_mask(mask, picture)
+    rows, columns = (span(mask.any(axis), margin) for axis in (1, 0))
+    filled = picture.clone()
+    window = picture[..., rows, columns]
+    filled[..., rows, columns] = editing.fill(
+        model, window, mask[rows, columns], seed=seed, **settings
+    )
+    return filled
+
+
+def span(marked, margin):
+    """The slice from the first to the last marked, and a margin; a multiple of FOLD long."""
+    where = marked.nonzero()
+    first, end = max(0, int(where[0]) - margin), min(len(marked), int(where[-1]) + 1 + margin)
+    end = min(len(marked), end + -(end - first) % FOLD)
+    return slice(max(0, first - -(end - first) % FOLD), end)
+
+
+def seam(picture, mask):
+    """How visible the edge of a hole is: mean gradient across its border over that inside it.
+
+    picture (B, C, H, W), mask (H, W). 1 for a picture without a seam, more where the filling does
+    not meet its surroundings; textures differ, so compare with the untouched photograph's.
+    """
+    across, inside = [], []
+    for axis in (2, 3):
+        steps = picture.diff(dim=axis).abs().mean((0, 1))
+        n = mask.shape[axis - 2] - 1
+        one, other = mask.narrow(axis - 2, 0, n), mask.narrow(axis - 2, 1, n)
+        across.append(steps[one != other])
+        inside.append(steps[one & other])
+    return (torch.cat(across).mean() / torch.cat(inside).mean()).item()
