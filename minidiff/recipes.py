@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from . import photos
 from .codec import Autoencoder, Pixels, Scaled
 from .data import captions, mnist, points, scenes
 from .data.telling import vocabulary
@@ -135,5 +136,8 @@ RECIPES = {
         1_000_000,
         dict(batch=32, lr=1e-3, decay=0.9995),
         empty=small_scenes,
+    ),
+    "photo": Recipe(
+        photos.model, photos.shipped_crops, 8_000, dict(batch=8, lr=1.5e-3, decay=0.998)
     ),
 }
