@@ -3,14 +3,17 @@
 import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
 
+from . import distributed
 from .checkpoints import load_state, save_state
 from .devices import autocast, pick
+from .stream import ahead
 
 
 @dataclass
@@ -34,6 +37,7 @@ def train(
     clip=1.0,  # largest norm of the gradient
     seed=0,
     device=None,
+    workers=0,  # processes that draw the data ahead; the batches are the same for any number
     minutes=None,  # stop after this long; the run can be resumed
     state=None,  # file for the training state
     resume=False,
@@ -44,11 +48,16 @@ def train(
     model: `model.loss(pictures, prompts, generator)`, see `Model`. data: `data(n, generator) ->
     (pictures (n, *), prompts)`. images: how many to train on in all. The randomness of step k comes
     from (seed, k) and the learning rate from the images seen, so a resumed run equals an
-    uninterrupted one. A run whose generator is closed early saves its state too. ValueError for a
+    uninterrupted one. A run whose generator is closed early saves its state too. Processes started
+    by `torchrun` share each batch (see `distributed`); the first of them writes. ValueError for a
     run that cannot start; a missing `state` to resume raises FileNotFoundError.
     """
     if images < batch or batch < 1:
         raise ValueError(f"images must be at least one batch, {batch}, got {images}")
+    if batch % distributed.size():
+        raise ValueError(
+            f"batch must be a multiple of the {distributed.size()} processes, got {batch}"
+        )
     device = pick(device)
     model.to(device, memory_format=torch.channels_last).train()
     average = AveragedModel(model, multi_avg_fn=warm_average(decay))
@@ -56,26 +65,30 @@ def train(
     parts = {"model": model, "average": average, "optimizer": optimizer}
     plan = {"images": images, "batch": batch, "lr": lr, "seed": seed}
     first, started = restore(state, plan, parts) if resume else 0, time.monotonic()
+    loss_of = distributed.objective(model)
 
     def save(step):
+        if not state or distributed.rank():
+            return
         Path(state).parent.mkdir(parents=True, exist_ok=True)
         here = {name: part.state_dict() for name, part in parts.items()}
         save_state(state, {"step": step, "plan": plan} | here)
 
-    steps = images // batch
-    for step in range(first, steps):
+    steps = range(first, images // batch)
+    batches = ahead(partial(batch_at, data, batch, seed), steps, workers)
+    for step, drawn in zip(steps, batches):
         optimizer.param_groups[0]["lr"] = lr * learning_rate(step * batch, images, warmup)
-        loss = one_step(model, data, batch, generator_at(seed, step), optimizer, clip, device)
+        loss = one_step(model, loss_of, *drawn, optimizer, clip, device)
         average.update_parameters(model)
         done = step + 1
         late = minutes is not None and time.monotonic() - started > 60 * minutes
-        if state and (done % save_every == 0 or done == steps or late):
+        late = distributed.anyone(late)
+        if done % save_every == 0 or done == steps.stop or late:
             save(done)
         try:
             yield Progress(done, done * batch, loss, average.module)
         except GeneratorExit:  # the caller stops here
-            if state:
-                save(done)
+            save(done)
             raise
         if late:
             return
@@ -95,16 +108,23 @@ def restore(path, plan, parts):
     return saved["step"]
 
 
-def one_step(model, data, batch, generator, optimizer, clip, device):
+def batch_at(data, batch, seed, step):
+    """What step `step` trains on: pictures, prompts, and the state its generator is left in."""
+    generator = generator_at(seed, step)
+    return *data(batch, generator), generator.get_state()
+
+
+def one_step(model, loss_of, pictures, prompts, chance, optimizer, clip, device):
     """One batch through the loss and one step of the optimizer; returns the loss as a number."""
-    pictures, prompts = data(batch, generator)
+    generator = torch.Generator()
+    generator.set_state(chance)
     with autocast(device):
-        loss = model.loss(pictures.to(device), prompts, generator)
+        loss = loss_of(pictures.to(device), prompts, generator)
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
-    return loss.item()
+    return distributed.average(loss.item())
 
 
 def learning_rate(seen, images, warmup):

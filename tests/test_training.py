@@ -1,5 +1,6 @@
 """The training loop: it learns, it resumes bit for bit, its pieces are what they say."""
 
+import os
 from contextlib import suppress
 
 import pytest
@@ -33,6 +34,68 @@ def same(a, b):
 
 
 SETTINGS = dict(images=640, batch=32, warmup=64, save_every=5)
+
+
+def losses(model, data=None, **settings):
+    steps = train(model, data or point_data(), **SETTINGS | settings)
+    return [progress.loss for progress in steps]
+
+
+def test_the_first_loss_is_that_of_the_first_step_s_generator():
+    generator = generator_at(0, 0)
+    drawn = point_data()(SETTINGS["batch"], generator)
+    assert losses(tiny())[0] == tiny().loss(*drawn, generator).item()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing(workers):
+    """Data drawn ahead by other processes: the same batches, in order, bit for bit."""
+    parents, before = set(), torch.get_rng_state()
+
+    def data(n, generator):
+        points, prompts = point_data()(n, generator)
+        return points, [os.getpid()] * n
+
+    class Watched(Model):
+        def loss(self, pictures, prompts, generator=None):
+            parents.update(prompts)
+            return super().loss(pictures, [None] * len(prompts), generator)
+
+    model = tiny()
+    model.__class__ = Watched
+    torch.set_rng_state(before)
+    assert losses(model, data, workers=workers) == losses(tiny())
+    assert len(parents) == workers and os.getpid() not in parents
+
+
+def test_training_leaves_the_global_randomness_alone():
+    model, before = tiny(), torch.get_rng_state()
+    losses(model, images=64)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_workers_need_a_system_that_forks(monkeypatch):
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    with pytest.raises(ValueError, match="workers must be 0 on this system"):
+        losses(tiny(), workers=1)
+
+
+def test_fixed_parameters_cost_nothing_and_stay(tmp_path):
+    model, state = tiny(), tmp_path / "state.pt"
+    fixed = list(model.denoiser.net.parameters())[:2]
+    before = [parameter.requires_grad_(False).clone() for parameter in fixed]
+    losses(model, state=state)
+    kept = torch.load(state, weights_only=True)["optimizer"]["state"]
+    assert len(kept) == len(list(model.parameters())) - len(fixed)
+    assert all(torch.equal(a, b) for a, b in zip(before, fixed))
+
+
+def test_error_of_what_is_drawn_is_the_loss():
+    """The two halves that processes share: they draw for all, and err on their part."""
+    model, g = tiny(), torch.Generator()
+    pictures, prompts = point_data()(8, g.manual_seed(1))
+    drawn = model.draw(pictures, g.manual_seed(2))
+    assert model.error(pictures, prompts, *drawn) == model.loss(pictures, prompts, g.manual_seed(2))
 
 
 def test_progress_counts_steps_and_images():
