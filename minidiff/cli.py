@@ -52,13 +52,22 @@ def parser():
         "train",
         "Train a recipe from scratch; Ctrl-C stops it so that --resume can go on.",
         "minidiff train digits --out runs/mine --minutes 10",
+        "minidiff train my.toml --workers 4",
     )
-    new.add_argument("recipe", metavar="RECIPE", help="points, digits, digits-text")
-    new.add_argument("--out", type=Path, metavar="DIR", help="its folder (default: runs/RECIPE)")
+    new.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        help="a recipe's name, such as digits, or a .toml file: a recipe and changes to it",
+    )
+    new.add_argument("--out", metavar="DIR", help="its folder (default: runs/RECIPE)")
     new.add_argument("--images", type=whole(1), metavar="N", help="how many to train on in all")
     new.add_argument("--minutes", type=minutes, metavar="M", help="stop after so many minutes")
     new.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    new.add_argument("--seed", type=whole(0), default=0, metavar="S")
+    new.add_argument("--seed", type=whole(0), metavar="S", help="default: 0")
+    new.add_argument(
+        "--workers", type=whole(0), metavar="K", help="processes that draw the data (default: 0)"
+    )
+    batch_of(new, "images in a step")
     device_of(new)
 
     new = command(

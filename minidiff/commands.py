@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from . import distributed, generation, outputs, pretrained, recipe_file, training
 from . import evaluate as scoring
-from . import generation, outputs, pretrained, training
 from .devices import pick
 from .recipes import RECIPES
 from .samplers import ddim, ddpm, dpmpp_2m, heun
@@ -31,46 +31,53 @@ EVALUATIONS = {
 
 def train(args):
     """Writes DIR/state.pt on the way; at the end, or where it stopped, weights and manifest."""
-    recipe = look_up("recipe", args.recipe, RECIPES)
-    folder = args.out or Path("runs") / args.recipe
-    state, images = folder / "state.pt", args.images or recipe.images
+    given = {"recipe": args.recipe}
+    if args.recipe.endswith(".toml"):
+        given = recipe_file.read(args.recipe)
+    options = {name: getattr(args, name, None) for name in recipe_file.FIELDS if name != "recipe"}
+    given |= {name: value for name, value in options.items() if value is not None}
+    name = given.pop("recipe")
+    recipe = look_up("recipe", name, RECIPES)
+    folder = Path(given.pop("out", Path("runs") / Path(args.recipe).stem))
+    device = pick(given.pop("device", None))
+    settings = {"images": recipe.images, "seed": 0} | recipe.settings | given
+    state, images = folder / "state.pt", settings["images"]
     if state.exists() and not args.resume:
         raise ValueError(f"{state} holds a run already; add --resume, or choose another --out")
     if args.resume and not state.exists():
         raise ValueError(f"--resume found nothing to resume: there is no {state}")
     folder.mkdir(parents=True, exist_ok=True)
     outputs.check_writable(state)
-    torch.manual_seed(args.seed)  # the networks' first weights
-    steps = training.train(
-        recipe.model(),
-        recipe.data(),
-        images,
-        seed=args.seed,
-        device=args.device,
-        minutes=args.minutes,
-        state=state,
-        resume=args.resume,
-        **recipe.settings,
-    )
-    spent = pretrained.manifest(folder).get(args.recipe, {}).get("minutes", 0) if args.resume else 0
+    spent = pretrained.manifest(folder).get(name, {}).get("minutes", 0) if args.resume else 0
     started, progress = time.monotonic(), None
-    with (
-        tqdm(total=images, unit="img", desc=args.recipe, disable=None) as bar,
-        interrupts() as interrupted,
-    ):
-        for progress in steps:
-            bar.set_postfix_str(f"loss {progress.loss:.3f}", refresh=False)
-            bar.update(progress.images - bar.n)
-            if interrupted:
-                break
-        steps.close()  # which saves the state
+    with distributed.team(device) as device, interrupts() as interrupted:
+        torch.manual_seed(settings["seed"])  # the networks' first weights
+        steps = training.train(
+            recipe.model(),
+            recipe.data(),
+            device=str(device),
+            state=state,
+            resume=args.resume,
+            **settings,
+        )
+        silent = distributed.rank() > 0 or None
+        with tqdm(total=images, unit="img", desc=name, disable=silent) as bar:
+            for progress in generation.within_memory(steps, settings.get("batch", 64)):
+                bar.set_postfix_str(f"loss {progress.loss:.3f}", refresh=False)
+                bar.update(progress.images - bar.n)
+                stopped = distributed.anyone(interrupted)
+                if stopped:
+                    break
+            steps.close()  # which saves the state
+        first = distributed.rank() == 0
     if progress is None:
         raise ValueError(f"{state} holds a finished run of {images} images: nothing to resume")
-    spent = round(spent + (time.monotonic() - started) / 60, 1)
-    facts = dict(recipe=args.recipe, seed=args.seed, images=progress.images, minutes=spent)
-    pretrained.save(args.recipe, progress.model, folder, **facts)
-    print(f"{progress.images} of {images} images: {folder / args.recipe}.safetensors")
-    return 130 if interrupted else 0
+    if first:
+        spent = round(spent + (time.monotonic() - started) / 60, 1)
+        facts = dict(recipe=name, seed=settings["seed"], images=progress.images, minutes=spent)
+        pretrained.save(name, progress.model, folder, **facts)
+        print(f"{progress.images} of {images} images: {folder / name}.safetensors")
+    return 130 if stopped else 0
 
 
 def generate(args):

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -179,6 +180,93 @@ def test_ctrl_c_saves_what_there_is(here, monkeypatch):
     assert run(*TRAIN, "--out", "whole") == 0
     whole, parts = ((here / d / "points.safetensors").read_bytes() for d in ("whole", "parts"))
     assert whole == parts
+
+
+def test_ctrl_c_in_a_terminal_leaves_a_run_that_resumes(here):
+    """All processes of a terminal get the signal, those that draw the data too."""
+    words = [
+        sys.executable,
+        "-m",
+        "minidiff",
+        "train",
+        "points",
+        "--out",
+        "parts",
+        "--workers",
+        "2",
+    ]
+    run_of = subprocess.Popen(
+        words, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while run_of.poll() is None and not (here / "parts").is_dir():
+        time.sleep(0.05)
+    time.sleep(1)
+    os.killpg(run_of.pid, signal.SIGINT)
+    out, err = run_of.communicate(timeout=120)
+    assert run_of.returncode == 130 and "Traceback" not in err and " of 2560000 images" in out
+    step = torch.load("parts/state.pt", weights_only=True)["step"]
+    assert f"{256 * step} of" in out
+    assert run("train", "points", "--out", "parts", "--resume", "--minutes", 0) == 0
+    assert torch.load("parts/state.pt", weights_only=True)["step"] == step + 1
+
+
+def recipe_file(text, name="mine.toml"):
+    with open(name, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_a_recipe_file_says_what_is_different(here):
+    recipe_file('recipe = "points"\nimages = 1280\nbatch = 128\nlr = 1e-3\nseed = 3\nworkers = 1')
+    assert run("train", "mine.toml") == 0
+    state = torch.load("runs/mine/state.pt", weights_only=True)
+    assert state["plan"] == {"images": 1280, "batch": 128, "lr": 1e-3, "seed": 3}
+    assert run("generate", "--model", "runs/mine", "-o", "p.png") == 0
+
+
+def test_the_command_line_comes_before_the_file(here):
+    recipe_file('recipe = "points"\nimages = 1280\nseed = 3\nout = "one"')
+    words = ("--seed", 4, "--out", "two", "--batch", 64)
+    assert run("train", "mine.toml", *words) == 0 and not (here / "one").exists()
+    plan = torch.load("two/state.pt", weights_only=True)["plan"]
+    assert plan == {"images": 1280, "batch": 64, "lr": 5e-3, "seed": 4}
+
+
+BAD_FILES = {
+    "unknown field": ("imagse = 9", "unknown field, imagse = 9; did you mean images?"),
+    "nothing like it": ("zzz = 9", "unknown field, zzz = 9; it can have recipe, images, batch"),
+    "wrong type": (
+        'images = "many"',
+        "images in mine.toml must be a whole number, at least 1, got",
+    ),
+    "true is no number": ("batch = true", "batch in mine.toml must be .* got True"),
+    "too small": ("lr = 0", "lr in mine.toml must be a number above 0, got 0"),
+    "a table": ("[decay]\nx = 1", "decay in mine.toml must be .* below 1, got {'x': 1}"),
+    "unknown recipe": ('recipe = "cats"', "recipe must be one of points, digits, .* got 'cats'"),
+    "no recipe": ("images = 9", 'mine.toml must name its recipe, as in recipe = "digits"'),
+    "no TOML": ("images: 9", "mine.toml is no TOML file: .*line 1"),
+    "device": ('recipe = "points"\ndevice = "abacus"', "device must be auto, cpu, .* got 'abacus'"),
+}
+
+
+@pytest.mark.parametrize("text, sentence", BAD_FILES.values(), ids=BAD_FILES)
+def test_bad_recipe_files(text, sentence, here, capfd):
+    recipe_file(text)
+    assert re.search(sentence, refused(capfd, "train", "mine.toml"))
+    assert [file.name for file in here.iterdir()] == ["mine.toml"]
+
+
+def test_recipe_files_that_are_not_there(here, capfd):
+    assert "there is no recipe file mine.toml" in refused(capfd, "train", "mine.toml")
+    (here / "mine.toml").write_bytes(b"\xff")
+    assert "mine.toml is no TOML file" in refused(capfd, "train", "mine.toml")
+
+
+def test_training_out_of_memory_says_which_batch_to_try(here, monkeypatch, capfd):
+    def full(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(commands.training, "one_step", full)
+    assert "out of memory with --batch 256; try --batch 128" in refused(capfd, *TRAIN)
 
 
 def test_ctrl_c_elsewhere_is_a_sentence(monkeypatch, capsys):
