@@ -160,6 +160,7 @@ def _locked(cell, grade_id, **flags):
 
 def _graded(cell, grade_id, **flags):
     """`cell` with nbgrader's metadata, schema 3."""
+    grade_id = grade_id.replace(".", "-")  # all that the schema allows
     plain = dict(schema_version=3, grade=False, solution=False, locked=False, task=False)
     cell.metadata["nbgrader"] = plain | {"grade_id": grade_id} | flags
     return cell

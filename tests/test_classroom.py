@@ -110,8 +110,9 @@ def test_a_sheet_gives_its_points_for_solutions_and_for_nothing_else(path):
     namespace = {}
     exec(tagged(nb, "setup")[0].source, namespace)  # noqa: S102
     for ex in declared:
-        answer, test = marks[f"answer-{ex.name}"], marks[f"test-{ex.name}"]
-        assert ex.task_source == marks[f"task-{ex.name}"].source
+        kinds = ("task", "answer", "test")
+        task, answer, test = (marks[f"{kind}-{ex.name.replace('.', '-')}"] for kind in kinds)
+        assert ex.task_source == task.source and task.metadata.nbgrader.locked
         assert test.metadata.nbgrader.points == ex.level and test.metadata.nbgrader.locked
         assert answer.metadata.nbgrader.solution and not answer.metadata.nbgrader.locked
         exec(f"{answer.source}\n{test.source}", dict(namespace))  # noqa: S102
@@ -131,9 +132,9 @@ def test_hidden_tests_catch_an_answer_that_fits_the_example_only():
     marks = {c.metadata.nbgrader.grade_id: c.source for c in classroom.sheet(PATHS[0]).cells}
     share = ex.inputs()[0][2]
     fitted = {"noised": lambda x0, eps, alpha_bar: ex.solution(x0, eps, share)}
-    exec(cleared(marks["test-01.2"]), fitted)  # noqa: S102
+    exec(cleared(marks["test-01-2"]), fitted)  # noqa: S102
     with pytest.raises(AssertionError, match="01.2 not yet"):
-        exec(marks["test-01.2"], fitted)  # noqa: S102
+        exec(marks["test-01-2"], fitted)  # noqa: S102
 
 
 def test_a_course_takes_more_lessons_later_and_keeps_its_settings(tmp_path):
