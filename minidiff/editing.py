@@ -61,7 +61,7 @@ def renoise(schedule, x, s, t, generator=None):
     return keep * x + (sigma.square() - (keep * sigma_s).square()).sqrt() * noise_like(x, generator)
 
 
-def resampled(sampler, times=10, jump=1, generator=None):
+def resampled(sampler, times=5, jump=1, generator=None):
     """RePaint (Lugmayr et al. 2022, section 4.2): a sampler that takes every `jump` steps `times` times.
 
     In between it renoises, so that hole and surroundings, which come from two sources, get the
@@ -142,11 +142,11 @@ def to_latents(mask, shape):
 
 
 @torch.no_grad()
-def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=50, w=None):
+def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25, w=None):
     """Paint the hole anew: pictures (B, C, H, W) or points in, the same out, equal where mask is False.
 
-    prompts: one a sample, by default none. sampler: RePaint with 10 resamples by default, any sampler
-    for the plain variant. ValueError for a mask or a size that does not fit.
+    prompts: one a sample, by default none. sampler: by default RePaint with 5 resamples; any sampler
+    alone is the plain variant. ValueError for a mask or a size that does not fit.
     """
     check_size(model, pictures)
     mask = check_mask(mask, pictures)
