@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from . import distributed, generation, outputs, pretrained, recipe_file, training
+from . import distributed, generation, outputs, pretrained, recipe_file, scene_scores, training
 from . import evaluate as scoring
 from .devices import pick
+from .model import Model
 from .recipes import RECIPES
 from .samplers import ddim, ddpm, dpmpp_2m, heun
 
@@ -26,6 +27,8 @@ EVALUATIONS = {
     "points": scoring.evaluate_points,
     "digits": scoring.evaluate_digits,
     "digits-text": scoring.evaluate_text,
+    "scenes": scene_scores.evaluate_scenes,
+    "scenes-small": scene_scores.evaluate_scenes,
 }
 
 
@@ -153,6 +156,8 @@ def open_model(name, device):
             raise ValueError(f"no model in {name}: a folder written by `minidiff train` has one")
         name = known[0]
     model = pretrained.load(name, folder)
+    if not isinstance(model, Model):
+        raise ValueError(f"model {name!r} is a part of others and paints nothing by itself")
     return model.to(device), pretrained.manifest(folder)[name]["recipe"]
 
 

@@ -404,6 +404,15 @@ def test_damaged_models(models, here, capfd):
     assert "manifest.json is damaged" in refused(capfd, *words)
 
 
+def test_every_generator_can_be_evaluated():
+    assert set(commands.EVALUATIONS) == set(RECIPES) - {"codec"}
+
+
+def test_a_codec_alone_paints_nothing(capfd):
+    for words in (("generate", "-o", "p.png", "--model"), ("evaluate",)):
+        assert "paints nothing by itself" in refused(capfd, *words, "codec")
+
+
 def test_runs_that_cannot_go_on(here, capfd):
     assert run(*TRAIN, "--out", "run", "--minutes", 0) == 0
     state = here / "run" / "state.pt"
