@@ -21,6 +21,7 @@ from .devices import pick
 from .model import Model
 from .recipes import RECIPES
 from .samplers import ddim, ddpm, dpmpp_2m, heun
+from .text import LabelEncoder, Unconditional
 
 SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "heun": heun, "dpmpp_2m": dpmpp_2m}
 EVALUATIONS = {
@@ -88,14 +89,14 @@ def generate(args):
     path, suffix = outputs.check(args.out, args.frames)
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
     prompts = args.prompts + (outputs.lines(args.source) if args.source else [])
-    model, recipe = open_model(args.model, args.device)
-    pictures = recipe != "points"
-    if not pictures and (prompts or args.guidance is not None or args.negative):
+    model, _ = open_model(args.model, args.device)
+    pictures, speechless = len(model.shape) == 3, isinstance(model.encoder, Unconditional)
+    if speechless and (prompts or args.guidance is not None or args.negative):
         raise ValueError(f"model {args.model!r} takes no prompts and no guidance")
     w = model.w if args.guidance is None else args.guidance
     if args.negative is not None and w == 1:
         raise ValueError("--negative needs --guidance, a number other than 1")
-    prompts = prompts or {"points": [None], "digits": list("0123456789")}.get(recipe, [""])
+    prompts = prompts or unasked(model.encoder)
     asked = [prompt for prompt in prompts for _ in range(args.n)]
     outputs.check_count(len(asked), suffix, pictures, args.frames)
     if args.size:
@@ -117,18 +118,26 @@ def generate(args):
             outputs.grid(path, torch.cat(list(made)), prompts, args.enlarge)
         elif suffix == ".npz":
             name = "images" if pictures else "points"
-            outputs.arrays(path, made, len(asked), name, **told(asked, recipe))
+            outputs.arrays(path, made, len(asked), name, **told(asked, model.encoder))
         else:
             outputs.folder(path, made, asked, args.enlarge or 1)
     print(args.out)
     return 0
 
 
-def told(asked, recipe):
+def unasked(encoder):
+    """What to generate if nobody says: a sample of each label, or of anything."""
+    if isinstance(encoder, LabelEncoder):
+        return [str(label) for label in range(encoder.classes)]
+    return [encoder.null]
+
+
+def told(asked, encoder):
     """What an .npz says of its samples beside them, by name: labels, prompts or nothing."""
-    if recipe == "points":
+    if isinstance(encoder, Unconditional):
         return {}
-    return {"labels": np.array(asked, int)} if recipe == "digits" else {"prompts": np.array(asked)}
+    labels = isinstance(encoder, LabelEncoder)
+    return {"labels": np.array(asked, int)} if labels else {"prompts": np.array(asked)}
 
 
 def evaluate(args):

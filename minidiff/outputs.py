@@ -82,10 +82,10 @@ def grid(path, made, prompts, scale=None):
     scale = scale or (made.ndim > 2 and crisp(made.shape[-1], columns)) or None
     if made.ndim == 2:
         figure = viz.points(made)
-    elif columns == each:
+    elif columns == each and None not in prompts:
         figure = viz.images(list(made.split(each)), labels=prompts, scale=scale)
     else:
-        labels = [prompt for prompt in prompts for _ in range(each)]
+        labels = None if None in prompts else [p for p in prompts for _ in range(each)]
         figure = viz.images(made, labels=labels, columns=columns, scale=scale)
     save(path, viz.png(figure))
 

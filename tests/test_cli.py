@@ -404,8 +404,8 @@ def test_damaged_models(models, here, capfd):
     assert "manifest.json is damaged" in refused(capfd, *words)
 
 
-def test_every_generator_can_be_evaluated():
-    assert set(commands.EVALUATIONS) == set(RECIPES) - {"codec"}
+def test_evaluations_belong_to_recipes():
+    assert set(commands.EVALUATIONS) <= set(RECIPES)
 
 
 def test_a_codec_alone_paints_nothing(capfd):

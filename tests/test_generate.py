@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from minidiff import cli, commands, pretrained, recipes
-from minidiff.codec import Autoencoder
+from minidiff.codec import Autoencoder, Pixels
 from minidiff.denoiser import Denoiser
 from minidiff.generation import walks, within_memory
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.samplers import ddim, ddpm, last
 from minidiff.schedules import cosine, uniform_grid
-from minidiff.text import TextEncoder, Tokenizer
+from minidiff.text import TextEncoder, Tokenizer, Unconditional
 
 WORDS = "a red blue fox cat in snow night two".split()
 
@@ -211,6 +211,21 @@ def test_other_sizes(tiny):
     assert np.load("f.npz")["images"].shape == (2, 3, 64, 96)
     assert run("3", "--size", "56x28", "--steps", 1, "-o", "d.npz", model="digits") == 0
     assert np.load("d.npz")["images"].shape == (1, 1, 28, 56)
+
+
+def test_pictures_without_prompts(monkeypatch, tmp_path, capfd):
+    def silent():
+        net = UNet(1, width=8)
+        return Model(Denoiser(net, cosine), Unconditional(), Pixels(), (1, 16, 16), steps=2)
+
+    monkeypatch.setitem(recipes.RECIPES, "silent", recipes.Recipe(silent, data=None, images=1))
+    pretrained.save("silent", silent(), "silent", recipe="silent")
+    for out in ("s.png", "s.npz", "made/"):
+        assert run("-n", 3, "-o", out, model="silent") == 0
+    assert np.load("s.npz")["images"].shape == (3, 1, 16, 16)
+    assert index(tmp_path / "made")[1:] == [["1.png", ""], ["2.png", ""], ["3.png", ""]]
+    assert capfd.readouterr().err == ""
+    assert "takes no prompts" in refused(capfd, "a fox", "-o", "s.png", model="silent")
 
 
 FOX = ("a fox", "-o", "f.png")
