@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from minidiff import pretrained
-from minidiff.codec import Autoencoder, Pixels, Scaled, Tiled, edges
+from minidiff.codec import Autoencoder, Pixels, Scaled, edges
 from minidiff.data import scenes
+from minidiff.tiles import Tiled
 
 
 def seeded(seed=0):
