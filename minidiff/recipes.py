@@ -126,7 +126,7 @@ RECIPES = {
     "scenes": Recipe(  # for a GPU
         on_codec(full_scenes),
         scenes.scene_data,
-        8_000_000,
+        5_000_000,
         dict(batch=256, lr=1e-3, decay=0.9995),
         empty=full_scenes,
     ),
