@@ -4,6 +4,7 @@ A cell that loops, dies or fills the memory loses its own verdict: the others ru
 This contains accidents and pranks. It is no sandbox: cells run with the rights of whoever runs them.
 """
 
+import asyncio
 import contextlib
 import json
 import multiprocessing
@@ -126,7 +127,9 @@ def _verdict(shell, name, source):
     """Runs a cell; its status and remark. What it prints, draws or checks does not count."""
     answer = find(name).solution.__name__ if name else None
     before = shell.user_ns.pop(answer, None)
-    ran = shell.run_cell(source)
+    # `run_cell` would keep all that is printed in memory.
+    code = shell.transform_cell(source)
+    ran = asyncio.run(shell.run_cell_async(source, transformed_cell=code))
     if not name:
         return "", ""
     if answer in shell.user_ns:

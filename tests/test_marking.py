@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from minidiff import classroom, contained, lessons, marking
+from minidiff import classroom, cli, contained, lessons, marking
 from minidiff.exercises import find
 from minidiff.marking import Mark, mark, mark_all, write_csv
 
@@ -221,13 +221,21 @@ def test_nothing_to_mark_is_one_sentence(tmp_path, missing):
         list(mark_all([tmp_path / missing]))
 
 
-def test_the_command_writes_the_table(hand_in, tmp_path):
+def test_the_command_writes_the_table(hand_in, tmp_path, monkeypatch, capsys):
     (tmp_path / "handed").mkdir()
     hand_in({"01.1": "std_of_sum = 17"}, name="handed/ada")
-    command = [sys.executable, "-m", "minidiff", "lessons", "check", "handed", "--jobs", "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "marks.csv: 1 notebooks, 4 of 5 rows correct\n"
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["lessons", "check", "handed", "--jobs", "1"]) == 0
+    assert "marks.csv: 1 notebooks, 4 of 5 rows correct\n" in capsys.readouterr().out
     assert (tmp_path / "marks.csv").read_text("utf-8-sig").count("\n") == 6
-    refused = subprocess.run([*command, "-o", "."], cwd=tmp_path, capture_output=True, text=True)
-    assert refused.returncode == 2 and refused.stderr.count("\n") == 1
+    assert cli.main(["lessons", "check", "handed", "-o", "."]) == 2
+    assert capsys.readouterr().err.startswith("minidiff: cannot write .")
+
+
+def test_handing_out_by_command(tmp_path, capsys):
+    for action in ("student", "release"):
+        assert cli.main(["lessons", action, str(tmp_path / action), str(LESSON)]) == 0
+        [made] = (tmp_path / action).rglob(LESSON.name)
+        assert capsys.readouterr().out.startswith(f"{made}\n")
+        assert cli.main(["lessons", action, str(tmp_path / action), str(LESSON)]) == 2
+        assert "exists already" in capsys.readouterr().err
