@@ -93,7 +93,8 @@ def title_width(title):
 def blank(width, height, title):
     """A Figure and its one bare axis, whose units are screen pixels from the top left."""
     dpi = rcParams["figure.dpi"]
-    fig = Figure(figsize=(width / dpi, height / dpi), layout="none")
+    fig = Figure(figsize=(width / dpi, height / dpi))
+    fig.set_layout_engine("none")  # as an argument it would be forgotten when the figure is saved
     ax = fig.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     ax.set_axis_off()
     if title:
