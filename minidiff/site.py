@@ -154,7 +154,11 @@ def _figure(data, alt, store, name):
 def _alt(cells, number):
     """What the picture of a code cell shows: its title, and the sentence that describes it."""
     titles = []
-    for node in ast.walk(ast.parse(cells[number].source)):
+    try:
+        tree = ast.parse(cells[number].source)
+    except SyntaxError:  # a notebook's own commands are no Python
+        tree = ast.Module([], [])
+    for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "title":
             if isinstance(node.value, ast.Constant):
                 titles.append(f"{node.value.value}.")

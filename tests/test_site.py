@@ -15,13 +15,6 @@ from minidiff import canvas, lessons, site
 STEMS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))]
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("site")
-    site.build(folder)
-    return folder
-
-
 def soup_of(page):
     return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
@@ -32,21 +25,21 @@ def references(soup):
 
 
 @pytest.mark.parametrize("stem", ["index", *STEMS])
-def test_everything_a_page_refers_to_lies_in_the_folder(built, stem):
-    soup = soup_of(built / f"{stem}.html")
+def test_everything_a_page_refers_to_lies_in_the_folder(built_site, stem):
+    soup = soup_of(built_site / f"{stem}.html")
     frames = [
         text for figure in soup.select("[data-frames]") for text in figure["data-frames"].split()
     ]
     for target in references(soup) + frames:
         file, _, place = target.partition("#")
         if target != "data:,":
-            assert "//" not in file and (built / (file or f"{stem}.html")).is_file(), target
-        assert not place or soup_of(built / (file or f"{stem}.html")).find(id=place), target
+            assert "//" not in file and (built_site / (file or f"{stem}.html")).is_file(), target
+        assert not place or soup_of(built_site / (file or f"{stem}.html")).find(id=place), target
 
 
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_page_shows_every_cell_and_every_picture_described(built, stem):
-    soup = soup_of(built / f"{stem}.html")
+def test_a_page_shows_every_cell_and_every_picture_described(built_site, stem):
+    soup = soup_of(built_site / f"{stem}.html")
     cells = nbformat.read(lessons.NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells
     code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
     stored = [out for cell in code for out in cell.outputs if "image/png" in out.get("data", {})]
@@ -55,18 +48,18 @@ def test_a_page_shows_every_cell_and_every_picture_described(built, stem):
     assert [image["alt"] for image in soup.select("img") if len(image["alt"]) < 20] == []
 
 
-def test_lessons_are_listed_and_joined_in_order(built):
+def test_lessons_are_listed_and_joined_in_order(built_site):
     pages = [f"{stem}.html" for stem in STEMS]
-    assert [a["href"] for a in soup_of(built / "index.html").select(".contents a")] == pages
+    assert [a["href"] for a in soup_of(built_site / "index.html").select(".contents a")] == pages
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
-        turn = {a["rel"][0]: a["href"] for a in soup_of(built / page).select(".turn a")}
+        turn = {a["rel"][0]: a["href"] for a in soup_of(built_site / page).select(".turn a")}
         assert (turn.get("prev"), turn.get("next")) == (before, after)
 
 
-def test_the_site_is_small_and_names_its_licence(built):
-    sizes = [file.stat().st_size for file in built.rglob("*") if file.is_file()]
+def test_the_site_is_small_and_names_its_licence(built_site):
+    sizes = [file.stat().st_size for file in built_site.rglob("*") if file.is_file()]
     assert sum(sizes) <= 15 * 2**20
-    assert "MIT" in (built / "static" / "katex" / "LICENSE").read_text()
+    assert "MIT" in (built_site / "static" / "katex" / "LICENSE").read_text()
 
 
 def png(image):
