@@ -130,7 +130,7 @@ def load(path=PATH):
     return load_weights(path, SceneJudge()).eval().requires_grad_(False)
 
 
-def main(seed=0, images=600_000, batch=64):
+def main(seed=0, images=300_000, batch=64):
     """Train, save, and measure on fresh scenes what was saved."""
     torch.manual_seed(seed)
     steps = train(SceneJudge(), any_scenes, images, batch=batch, lr=3e-3, decay=0.998, seed=seed)
