@@ -99,7 +99,7 @@ def _lesson(path, folder, pages):
     _mend(soup, path.parent, store, pages)
     lesson.title = soup.h1.get_text() if soup.h1 else path.stem
     first = soup.h1.find_next("p") if soup.h1 else None
-    lesson.summary = _plain(first.get_text()) if first else ""
+    lesson.summary = _told(_sentences(first.get_text())) if first else ""
     lesson.picture = next((image["src"] for image in soup.select("figure img")), "")
     lesson.headings = [(h["id"], h.get_text()) for h in soup.select("h2")]
     lesson.body = str(soup)

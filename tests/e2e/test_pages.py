@@ -15,12 +15,16 @@ def visit(browser, built_site):
     """Opens a page of the site in a window of its own; nothing may fail on the way."""
     contexts, failures = [], []
 
+    def failed(request):
+        if "ABORTED" not in request.failure:  # an animation may move on before a frame has come
+            failures.append(f"{request.url}: {request.failure}")
+
     def open_page(stem, width=1280, **looks):
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **looks))
         contexts[-1].set_default_timeout(120_000)  # a busy machine is slow, but not wrong
         page = contexts[-1].new_page()
         contexts[-1].set_offline(True)
-        page.on("requestfailed", lambda request: failures.append(f"{request.url} failed"))
+        page.on("requestfailed", failed)
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda said: said.type == "error" and failures.append(said.text))
         page.goto((built_site / f"{stem}.html").as_uri())

@@ -61,6 +61,7 @@ function player(figure) {
     slider.value = i;
     image.src = frames[i];
   };
+  const load = () => frames.forEach((frame) => (new Image().src = frame));
   const step = () => {
     const next = (Number(slider.value) + 1) % frames.length;
     show(next);
@@ -70,7 +71,10 @@ function player(figure) {
     clearTimeout(timer);
     button.textContent = on ? "Pause" : "Play";
     button.dataset.on = on ? "1" : "";
-    if (on) step();
+    if (on) {
+      load();
+      step();
+    }
   };
   button.addEventListener("click", () => play(!button.dataset.on));
   slider.addEventListener("input", () => {
