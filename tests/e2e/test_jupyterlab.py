@@ -92,6 +92,7 @@ class Lab:
         """Run All in each of the lessons, side by side; returns when all of them have ended."""
         for stem in stems:
             page = self.open(stem)
+            page.bring_to_front()
             page.get_by_role("menuitem", name="Run", exact=True).click()
             page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
             page.wait_for_function(BUSY)
@@ -251,6 +252,7 @@ def stroke(page, canvas):
 def check_controls(lab, stem):
     """Uses every control of a lesson that has run; returns their names."""
     page = lab.pages[stem]
+    page.bring_to_front()  # a choice opens in the tab in front alone
     for kind in ("error", "stderr"):
         wrong = page.locator(f"{OUTPUT} [data-mime-type='application/vnd.jupyter.{kind}']")
         assert wrong.all_inner_texts() == []
