@@ -138,6 +138,9 @@ RECIPES = {
         empty=small_scenes,
     ),
     "photo": Recipe(
-        photos.model, photos.shipped_crops, 12_000, dict(batch=4, lr=2e-3, decay=0.998)
+        photos.model,
+        photos.shipped_crops,
+        12_000,
+        dict(batch=4, lr=2e-3, warmup=400, decay=0.998),
     ),
 }
