@@ -3,10 +3,10 @@
     python tests/bench/editing.py [points] [digits] [inversion] [photos] [scenes] [--quick]
 
 points: energy distance of the plain variant and of RePaint (20 resamples, 50 steps) from the exact
-conditional of three mixtures, 1000 samples. digits: the lower half hidden, read by the judge, 200
+conditional of three mixtures, 1000 samples. digits: the lower half hidden, read by the judge, 100
 test digits, 25 steps. inversion: DDIM back and forth, w = 1, nothing clipped. photos: visibility of the border
 of a hole that the network never saw, over that in the untouched photograph. scenes: a box around
-the thing filled by a prompt that asks for another, 200 scenes. Seeds 0 to 4 (digits and scenes 0 to 2).
+the thing filled by a prompt that asks for another, 100 scenes. Seeds 0 to 4 for points, 0 to 2 otherwise.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def points(quick):
 
 
 def digits(quick):
-    n, seeds = (50, 1) if quick else (200, 3)
+    n, seeds = (50, 1) if quick else (100, 3)
     images, labels = mnist.load("test")
     images, labels = images[:n] / 255, labels[:n]
     mask, model, rows = photos.box(images, 14, 0, 14, 28), load("digits-text"), []
@@ -90,7 +90,7 @@ def digits(quick):
 
 def inversion(quick):
     images, labels = mnist.load("test")
-    images, labels = images[: 20 if quick else 200] / 255, labels[: 20 if quick else 200]
+    images, labels = images[: 20 if quick else 50] / 255, labels[: 20 if quick else 50]
     model = load("digits")
     print("inversion and back, digits, mean absolute error in 0..1 (all pixels, ink alone):")
     with torch.no_grad():
@@ -117,7 +117,7 @@ def seams(quick):
         print(f"{name}: a hole left grey has a border {photos.seam(smooth, mask) / untouched:.3g}")
         for way, sampler in [("plain", ddpm), ("x5", editing.resampled(ddpm, 5))]:
             scores = []
-            for seed in range(1 if quick else 5):
+            for seed in range(1 if quick else 3):
                 filled = photos.fill(model, picture, mask, seed=seed, sampler=sampler)
                 assert torch.equal(filled[..., ~mask], picture[..., ~mask])
                 scores.append(photos.seam(filled, mask) / untouched)
@@ -134,7 +134,7 @@ def changed(scene, generator):
 
 
 def refilled(quick):
-    n, seeds = (20, 1) if quick else (200, 3)
+    n, seeds = (20, 1) if quick else (100, 3)
     model, rows = load("scenes"), {}
     for seed in range(seeds):
         generator = generator_at(seed, 6)
