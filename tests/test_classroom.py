@@ -128,8 +128,9 @@ def test_a_sheet_gives_its_points_for_solutions_and_for_nothing_else(path):
 
 
 def test_hidden_tests_catch_an_answer_that_fits_the_example_only():
+    lesson = next(path for path in PATHS if path.name.startswith("01_"))
     ex = find("01.2")
-    marks = {c.metadata.nbgrader.grade_id: c.source for c in classroom.sheet(PATHS[0]).cells}
+    marks = {c.metadata.nbgrader.grade_id: c.source for c in classroom.sheet(lesson).cells}
     share = ex.inputs()[0][2]
     fitted = {"noised": lambda x0, eps, alpha_bar: ex.solution(x0, eps, share)}
     exec(cleared(marks["test-01-2"]), fitted)  # noqa: S102
