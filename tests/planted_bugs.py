@@ -117,10 +117,10 @@ BUGS = [
         "test_training.py",
     ),
     Bug(
-        "resuming one step late",
+        "resuming with the batches of the start",
         "training.py",
-        "generator_at(seed, step), optimizer",
-        "generator_at(seed, step - first), optimizer",
+        "batch, seed), steps, workers)",
+        "batch, seed), range(len(steps)), workers)",
         "test_training.py",
     ),
 ]
