@@ -65,7 +65,9 @@ def has_controls(path):
     return any(not _PROGRESS.search(view) for view in views)
 
 
-LIVE = [stem for stem, path in PATHS.items() if has_controls(path)]
+# Not settled: the controls of 06 failed here once, those of 08 and 09 were never seen through.
+UNSETTLED = {"06_text", "08_latents", "09_text_to_image"}
+LIVE = [stem for stem, path in PATHS.items() if has_controls(path) and stem not in UNSETTLED]
 
 
 class Lab:
