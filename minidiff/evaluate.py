@@ -79,7 +79,7 @@ def evaluate_points(model, n=2048, seeds=5, steps=None, draw=points.swiss_roll):
     """Rows for a model of points: three samplers, or one with `steps` steps of DDIM."""
     ways = [("DDIM", ddim, steps)] if steps else [("DDPM", ddpm, 1000), ("DDIM", ddim, 100)]
     ways += [] if steps else [("DDIM", ddim, 50)]
-    floors = floors_of(point_scores, lambda generator: draw(n, generator))
+    floors = floors_of(point_scores, lambda generator: (draw(n, generator), draw(n, generator)))
     rows = []
     for name, sampler, count in ways:
         scores = []
@@ -126,13 +126,20 @@ def digit_floors(n, rows=None):
     """What `digit_scores` are for real digits: accuracy on the test set, n against n for the rest."""
     images, labels = mnist.load("test")
     floors = {"accuracy": accuracy(judge.load(), images / 255, labels)}
-    return floors | floors_of(feature_scores, lambda generator: real_digits(n, generator, rows))
+
+    def pair(generator):
+        return real_digits(n, generator, rows), real_digits(n, generator, rows)
+
+    return floors | floors_of(feature_scores, pair)
 
 
-def floors_of(scores, draw, pairs=20):
-    """`metrics.floor` for each entry of the dictionary `scores(made, real)`, from the same pairs."""
+def floors_of(scores, pair, pairs=20):
+    """`metrics.floor` for each entry of the dictionary `scores(made, real)`, from the same pairs.
+
+    pair(generator): two real samples.
+    """
     generators = (torch.Generator().manual_seed(seed) for seed in range(pairs))
-    found = [scores(draw(generator), draw(generator)) for generator in generators]
+    found = [scores(*pair(generator)) for generator in generators]
     return {name: median(one[name] for one in found) for name in found[0]}
 
 

@@ -25,6 +25,8 @@ def known_things(model):
 
 def evaluate_scenes(model, n=2048, seeds=5, steps=None):
     """Rows for a model of scenes, on n prompts with every detail: seen pairs, and held-out ones."""
+    if not 1 <= n <= POOL // 2:
+        raise ValueError(f"samples must be from 1 to {POOL // 2}, got {n}")
     things, rows = known_things(model), []
     for unseen, name in [(False, "seen, "), (True, "held out, ")]:
         floors = real_adherence(n, unseen, things)
@@ -83,20 +85,13 @@ def real_features(things):
 
 def real_sample(n, things, generator):
     """The features (n, 128) of n of the real scenes, none of them twice."""
-    if not 1 <= n <= POOL // 2:
-        raise ValueError(f"samples must be from 1 to {POOL // 2}, got {n}")
     return real_features(things)[torch.randperm(POOL, generator=generator)[:n]]
 
 
 def feature_floors(n, things):
     """What `feature_scores` are for n real scenes against n others."""
-    drawn = {}
 
-    def draw(generator):  # the second of a pair takes what the first left
-        order = drawn.pop("rest", None)
-        if order is None:
-            order = torch.randperm(POOL, generator=generator)
-            drawn["rest"] = order[n:]
-        return real_features(things)[order[:n]]
+    def pair(generator):
+        return real_sample(2 * n, things, generator).chunk(2)
 
-    return floors_of(feature_scores, draw)
+    return floors_of(feature_scores, pair)

@@ -47,7 +47,7 @@ def scores(model, sampler, steps, seed):
 
 def floors():
     chamfer, energy = (
-        floors_of(point_scores, lambda generator: swiss_roll(n, generator))
+        floors_of(point_scores, lambda generator: swiss_roll(2 * n, generator).chunk(2))
         for n in (CHAMFER, ENERGY)
     )
     return {"Chamfer": chamfer["Chamfer"], "energy": energy["energy distance"]}
