@@ -82,16 +82,19 @@ def painter_with_new_ears():
     return model
 
 
-def late_times(n, generator=None):
-    """Training times with density 2 t: what a scene shows is settled while it is mostly noise."""
-    return uniform_times(n, generator).sqrt()
+def middle_times(n, generator=None):
+    """Training times with a logit-normal density, few at either end (Esser et al. 2024, eq. 19).
+
+    What a scene shows, and how it is drawn, is settled between noise and picture.
+    """
+    return torch.special.ndtri(uniform_times(n, generator)).sigmoid()
 
 
 def scene_model(things=tuple(scenes.THINGS), **sizes):
     """Latents 16x16, a text encoder with words for these things, and a U-Net of these sizes."""
     net = UNet(4, token_width=128, **sizes)
     tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
-    denoiser = Denoiser(net, cosine, target="v", times=late_times)
+    denoiser = Denoiser(net, cosine, target="v", times=middle_times)
     settings = dict(w=3.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
     return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
 

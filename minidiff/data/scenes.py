@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from .brushes import S
 from .places import PLACES
 from .sprites import COLOURS, STYLES, THINGS, colours_of, natural_colours, sized
-from .telling import MAX_WORDS, WORDS, size_word, tell  # noqa: F401
+from .telling import MAX_WORDS, MENTION, WORDS, size_word, tell  # noqa: F401
 
 # what a CPU can learn to draw in hours: the vocabulary of the recipe `scenes-small`
 COMMON = tuple(
@@ -189,7 +189,7 @@ def shadow(picture, corner, width, height):
     picture.paste((28, 30, 60), mask=mask.filter(ImageFilter.GaussianBlur(1.6)))
 
 
-def describe(scene, generator, mention=0.6, vague=0.06):
+def describe(scene, generator, mention=MENTION, vague=0.06):
     """A true caption, from "a fox" to "two small red foxes in snow, flat style".
 
     Size, colour, place and style are told with probability `mention` each (the style with
@@ -201,11 +201,11 @@ def describe(scene, generator, mention=0.6, vague=0.06):
 def example(seed, unseen=False, things=tuple(THINGS)):
     """The scene, picture (64, 64, 3) uint8 and caption that a number stands for.
 
-    A process pool may map it over many.
+    Every other caption, as seeds go, tells every detail. A process pool may map it over many.
     """
     rng = np.random.default_rng(int(seed))
     scene = invent(rng, unseen, things)
-    return scene, paint(scene, rng), tell(scene, rng)
+    return scene, paint(scene, rng), tell(scene, rng, mention=1 if seed % 2 else MENTION)
 
 
 def scene_data(dropped=0.1, things=tuple(THINGS)):

@@ -19,6 +19,7 @@ WHERE = {
 }
 SIZES = {"small": ("small", "little"), "": ("",), "large": ("large", "big")}
 NUMBERS = (("a", "a", "one"), ("two", "two", "two", "some"), ("three", "three", "three", "some"))
+MENTION = 0.6  # the chance of each detail to be told
 MAX_WORDS = 12  # "an outlined drawing of two small yellow butterflies in the forest" has 11
 
 
@@ -43,7 +44,7 @@ def size_word(scene):
     return "small" if scene.size < SMALL else "large" if scene.size >= LARGE else ""
 
 
-def tell(scene, rng, mention=0.6, vague=0.06):
+def tell(scene, rng, mention=MENTION, vague=0.06):
     """`describe` from a numpy generator."""
     draw = iter(rng.random(12).tolist())
 
