@@ -1,7 +1,7 @@
 """What the pictures in `viz` are made of: the style, empty figures, text, bytes."""
 
 import io
-import textwrap
+from functools import cache
 from pathlib import Path
 
 import matplotlib.style
@@ -73,6 +73,7 @@ def dot(count):
     return float(np.clip(6000 / count, 2, 16))
 
 
+@cache
 def text_width(text, size, weight="normal"):
     """Screen pixels that `text` takes; the font comes with matplotlib, so it holds everywhere."""
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
@@ -81,9 +82,16 @@ def text_width(text, size, weight="normal"):
     return int(np.ceil(width * rcParams["figure.dpi"] / 72))
 
 
-def wrap(text, pixels):
+def wrap(text, pixels, size):
     """Lines no wider than `pixels`, as far as words allow."""
-    return "\n".join(textwrap.wrap(str(text), max(4, int(pixels / 6.6))))
+    lines = []
+    for word in str(text).split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= pixels:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
 
 
 def title_width(title):

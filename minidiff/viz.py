@@ -44,8 +44,8 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     height, width = rows[0][0].shape[:2]
     scale = scale or max(1, round(min(700 / (per_row * width), 112 / width)))
     height, width, gap = height * scale, width * scale, 6
-    texts = [canvas.wrap(label, width if not as_rows else 160) for label in labels or []]
-    above = 4 + 14 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
+    texts = [canvas.wrap(label, width if not as_rows else 160, 9) for label in labels or []]
+    above = 4 + 16 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
     left = 8 + (8 + max(canvas.text_width(text, 9) for text in texts) if texts and as_rows else 0)
     top = 40 if title else 8
     fig, ax = canvas.blank(
