@@ -9,6 +9,7 @@ After SinDiffusion (Wang et al. 2022) and SinDDM (Kulikov et al. 2023): a denois
 patch at a time learns from one picture what its patches look like, and not the picture by heart.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from .denoiser import Denoiser
 from .model import Model
 from .nets import Attention, Deaf, UNet
 from .samplers import ddpm
-from .schedules import cosine
+from .schedules import cosine, log_snr_grid
 from .text import Unconditional
 
 CROP, FOLD = 64, 4
@@ -131,7 +132,9 @@ def model():
     """The untrained network of a photograph's patches: 0.4 M numbers, colour, any size it folds."""
     net = local(UNet(3, width=32, widths=(1, 2), patch=2))
     shape = (3, CROP, CROP)
-    return Model(Denoiser(net, cosine), Unconditional(), Pixels(), shape, steps=50, sampler=ddpm)
+    # Even steps in log-SNR: fur and blades come out of the last little noise, which needs its share.
+    settings = dict(steps=50, sampler=ddpm, grid=partial(log_snr_grid, cosine))
+    return Model(Denoiser(net, cosine), Unconditional(), Pixels(), shape, **settings)
 
 
 def fill(model, picture, mask, *, seed=0, margin=32, steps=50, **settings):
