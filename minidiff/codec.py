@@ -115,10 +115,7 @@ class Autoencoder(nn.Module):
         self.measure(z.detach().float())
         divergence = (z.square() + std.square() - 1).float() / 2 - std.float().log()
         made = self.picture(z + std * noise).float()
-        wrong = difference(made, pictures) + sum(
-            difference(*map(edges, pair)) for pair in [(made, pictures), halved(made, pictures)]
-        )
-        return wrong + kl * divergence.mean()
+        return mistakes(made, pictures) + kl * divergence.mean()
 
     def measure(self, z, share=0.02):
         """Move the stored mean and standard deviation of each channel towards those of a batch."""
@@ -134,6 +131,12 @@ class Autoencoder(nn.Module):
                 "pictures must have shape (B, 3, H, W), H and W multiples of "
                 f"{self.fold}, got {shape}"
             )
+
+
+def mistakes(made, pictures):
+    """Squared errors of the colours, of the edges, and of the edges at half the size: a scalar."""
+    pairs = [(made, pictures), halved(made, pictures)]
+    return difference(made, pictures) + sum(difference(*map(edges, pair)) for pair in pairs)
 
 
 def difference(a, b):
