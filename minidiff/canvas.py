@@ -87,7 +87,7 @@ def wrap(text, pixels, size):
     lines = []
     for word in str(text).split():
         longer = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(longer, size) <= pixels:
+        if lines and 1.05 * text_width(longer, size) <= pixels:  # drawn, it is a little wider
             lines[-1] = longer
         else:
             lines.append(word)
