@@ -95,7 +95,7 @@ def scene_model(things=tuple(scenes.THINGS), **sizes):
     net = UNet(4, token_width=128, **sizes)
     tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
     denoiser = Denoiser(net, cosine, target="v", times=middle_times)
-    settings = dict(w=3.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
+    settings = dict(w=4.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
     return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
 
 
