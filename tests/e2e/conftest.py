@@ -8,6 +8,7 @@ import os
 import shutil
 
 import pytest
+from lab import serve
 
 NAMES = ["chromium", "chromium-browser", "google-chrome"]
 LATENCIES = []  # (lesson, control, seconds from its move to the new picture)
@@ -31,6 +32,12 @@ def browser():
 @pytest.fixture(scope="package")
 def shots(tmp_path_factory):
     return tmp_path_factory.mktemp("shots")
+
+
+@pytest.fixture(scope="package")
+def lab(browser, tmp_path_factory):
+    with serve(browser, tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 def pytest_terminal_summary(terminalreporter):

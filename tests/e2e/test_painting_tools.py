@@ -1,15 +1,12 @@
 """The tools to paint with: their script alone, then within JupyterLab, by mouse and by keyboard."""
 
 import base64
-import json
-import urllib.request
 
 import pytest
 import torch
-from nbformat import v4
-from test_jupyterlab import lab, picture  # noqa: F401 (lab is a fixture)
+from test_jupyterlab import picture
 
-from minidiff import lessons, painting, widgets
+from minidiff import painting, widgets
 
 # What anywidget gives a script, as far as ours goes: state, its changes, and saving them.
 MODEL = """
@@ -195,13 +192,8 @@ paint_mask(cat, lambda mask, level: torch.where(mask, torch.tensor(level), cat),
 """
 
 
-def test_a_mask_in_jupyterlab(lab, shots):  # noqa: F811
-    cells = [v4.new_code_cell(text) for text in (CELL, "print('left', drawings['mask'].sum() > 0)")]
-    nb = v4.new_notebook(cells=cells, metadata=lessons._METADATA)
-    body = json.dumps({"type": "notebook", "content": nb}).encode()
-    url = f"{lab.url}/api/contents/painting.ipynb"
-    head = {"Content-Type": "application/json"}
-    urllib.request.urlopen(urllib.request.Request(url, body, head, method="PUT")).close()
+def test_a_mask_in_jupyterlab(lab, shots):
+    lab.write("painting", CELL, "print('left', drawings['mask'].sum() > 0)")
     page = lab.open("painting")
     cell, canvas = page.locator(".jp-CodeCell").first, page.locator(".minidiff-painter canvas")
     live, ask = page.locator("img.widget-image"), page.get_by_role("button", name="Fill")
@@ -235,7 +227,7 @@ def test_a_mask_in_jupyterlab(lab, shots):  # noqa: F811
     assert ask.evaluate("button => document.activeElement === button")
     fill(lambda: page.keyboard.press("Enter"))
     page.screenshot(path=shots / "jupyterlab-mask-by-keyboard.png")
-    assert page.locator(".jp-CodeCell").count() == len(cells)
+    assert page.locator(".jp-CodeCell").count() == 2
     shown = "canvas => { canvas.blur(); return canvas.toDataURL(); }"
     page.mouse.move(5, 5)
     before = canvas.evaluate(shown)
