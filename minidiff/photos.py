@@ -2,7 +2,7 @@
 
     picture = photos.load("chelsea")                   # or the path of any PNG or JPEG
     data = photos.crops(picture, hole=mask)            # it never sees what the hole covers
-    for progress in train(photos.model(), data, images=12_000, batch=4): ...
+    for progress in train(photos.model(), data, images=24_000, batch=4): ...
     filled = photos.fill(progress.model.eval(), picture, mask)
 
 After SinDiffusion (Wang et al. 2022) and SinDDM (Kulikov et al. 2023): a denoiser that sees only a

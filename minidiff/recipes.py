@@ -136,14 +136,14 @@ RECIPES = {
     "scenes-small": Recipe(  # hours of a CPU
         on_codec(small_scenes),
         common_scenes,
-        1_000_000,
+        1_600_000,
         dict(batch=32, lr=1e-3, decay=0.9995),
         empty=small_scenes,
     ),
     "photo": Recipe(
         photos.model,
         photos.shipped_crops,
-        12_000,
+        24_000,
         dict(batch=4, lr=2e-3, warmup=400, decay=0.998),
     ),
 }
