@@ -151,7 +151,7 @@ def evaluate(args):
 
 def lessons(args):
     """See `lesson_commands`; it brings the notebook machinery, which no other command needs."""
-    from . import lesson_commands
+    from .teaching import commands as lesson_commands
 
     return getattr(lesson_commands, args.action)(args)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from minidiff import site
+from minidiff.teaching import site
 
 
 @pytest.fixture(scope="session")

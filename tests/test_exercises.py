@@ -8,8 +8,9 @@ import nbformat
 import pytest
 import torch
 
-from minidiff import exercises, lessons
+from minidiff import exercises
 from minidiff.exercises import all_exercises, cell_source, check, exercise, grade, task_source
+from minidiff.teaching import lessons
 
 ALL = all_exercises()
 LESSONS = sorted({ex.name[:2] for ex in ALL})

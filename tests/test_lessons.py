@@ -6,8 +6,9 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from minidiff import exercises, lessons
-from minidiff.lint import _PROGRESS
+from minidiff import exercises
+from minidiff.teaching import lessons
+from minidiff.teaching.lint import _PROGRESS
 
 PNG = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x360 with 1 Axes>"}
 VIEW = {lessons.WIDGET: {"model_id": "1f", "version_major": 2, "version_minor": 0}}

@@ -9,9 +9,10 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from minidiff import classroom, cli, contained, lessons, marking
+from minidiff import cli
 from minidiff.exercises import find
-from minidiff.marking import Mark, mark, mark_all, write_csv
+from minidiff.teaching import classroom, contained, lessons, marking
+from minidiff.teaching.marking import Mark, mark, mark_all, write_csv
 
 LESSON = next(lessons.NOTEBOOKS.glob("01_*.ipynb"))
 EXERCISES = classroom.exercises_of("01")

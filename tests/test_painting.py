@@ -7,8 +7,9 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 from nbformat import v4
 
-from minidiff import lessons, painting, viz, widgets
+from minidiff import painting, viz, widgets
 from minidiff.painting import drawings, paint_mask, sketch
+from minidiff.teaching import lessons
 
 PICTURE = torch.linspace(0, 1, 3 * 8 * 12).reshape(3, 8, 12)
 PAPER = torch.zeros(1, 28, 28)

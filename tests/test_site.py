@@ -10,7 +10,8 @@ from bs4 import BeautifulSoup
 from nbformat import v4
 from PIL import Image
 
-from minidiff import canvas, lessons, site
+from minidiff import canvas
+from minidiff.teaching import lessons, site
 
 STEMS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))]
 

@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from conftest import LATENCIES
 
-from minidiff import lessons
-from minidiff.lint import _PROGRESS
+from minidiff.teaching import lessons
+from minidiff.teaching.lint import _PROGRESS
 
 PATHS = {path.stem: path for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))}
 OUTPUT = ".jp-OutputArea-output"

@@ -15,11 +15,11 @@ from pathlib import Path
 import nbformat
 from tqdm.auto import tqdm
 
-from minidiff import lessons
 from minidiff.checkpoints import replacing
-from minidiff.classroom import exercises_of, name_of
-from minidiff.contained import LARGEST_FILE, LONGEST_TEXT, verdicts
 from minidiff.exercises import CORRECT, NOT_ATTEMPTED
+from minidiff.teaching import lessons
+from minidiff.teaching.classroom import exercises_of, name_of
+from minidiff.teaching.contained import LARGEST_FILE, LONGEST_TEXT, verdicts
 
 UNREADABLE = "unreadable"
 

@@ -22,7 +22,7 @@ from nbformat.v4 import new_output
 from PIL import Image
 from tqdm.auto import tqdm
 
-from minidiff.lessons import NOTEBOOKS, WIDGET
+from minidiff.teaching.lessons import NOTEBOOKS, WIDGET
 
 FILES = Path(__file__).with_name("site_files")
 _ALT = 240  # characters: a description is read out in one go

@@ -39,8 +39,8 @@ def release(args):
 
 def check(args):
     """Writes the table of marks and prints a line about it."""
+    from ..outputs import check_writable
     from . import marking
-    from .outputs import check_writable
 
     check_writable(args.out)
     notebooks = list(marking.mark_all(args.files, args.jobs))

@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from minidiff import lessons
 from minidiff.exercises import all_exercises, find
+from minidiff.teaching import lessons
 
 _CONFIG = """\
 c = get_config()  # noqa: F821 (nbgrader defines it)

@@ -1,0 +1,1 @@
+"""The lessons as files: run, checked for form, handed out, marked and published as pages."""
