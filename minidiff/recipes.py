@@ -56,13 +56,23 @@ def digit_model():
 
 def digit_data(split="train"):
     """Batches of MNIST pictures (n, 1, 28, 28) in 0..1 and labels, one in ten of them None."""
-    pictures, labels = mnist.load(split)
+    draw = labelled(*mnist.load(split))
+
+    def data(n, generator):
+        pictures, prompts = draw(n, generator)
+        return pictures / 255, prompts
+
+    return data
+
+
+def labelled(pictures, labels):
+    """Batches of these pictures (N, *) and labels (N,), as they are, one label in ten None."""
 
     def data(n, generator):
         index = torch.randint(len(pictures), (n,), generator=generator)
         kept = torch.rand(n, generator=generator) >= DROPPED
         prompts = [label if keep else None for label, keep in zip(labels[index].tolist(), kept)]
-        return pictures[index] / 255, prompts
+        return pictures[index], prompts
 
     return data
 

@@ -10,12 +10,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm.auto import tqdm
 
 from .checkpoints import load_weights, save_weights
 from .data.scenes import COLOURS, PLACES, STYLES, THINGS, any_scenes, natural_colours
 from .judge import block
-from .training import train
+from .training import trained
 
 PATH = Path(__file__).parent / "pretrained" / "scene-judge.safetensors"
 ANSWERS = {
@@ -133,10 +132,8 @@ def load(path=PATH):
 def main(seed=0, images=300_000, batch=64):
     """Train, save, and measure on fresh scenes what was saved."""
     torch.manual_seed(seed)
-    steps = train(SceneJudge(), any_scenes, images, batch=batch, lr=3e-3, decay=0.998, seed=seed)
-    for progress in tqdm(steps, total=images // batch, desc="scene judge", unit="step"):
-        pass
-    save_weights(PATH, progress.model)
+    settings = dict(batch=batch, lr=3e-3, decay=0.998, seed=seed)
+    save_weights(PATH, trained("scene judge", SceneJudge(), any_scenes, images, **settings))
     pictures, scenes = any_scenes(4000, torch.Generator().manual_seed(2**40))
     for name, right in adherence(judged(pictures), scenes).items():
         print(f"{name:8} {right.float().mean():.2%}")

@@ -1,19 +1,18 @@
 """Sharpens the shipped codec: its decoder learns how pictures look; latents stay what they are.
 
-`python -m minidiff.sharpen` trains an eye and then the decoder (an hour of one CPU core) and replaces
-the codec in the shipped `codec` and `scenes`. The eye is a SceneJudge from another seed: the judge
-that marks the pictures has no part in making them.
+`python -m minidiff.sharpen` trains an eye, then the decoder, and replaces the codec in the shipped
+`codec` and `scenes`; their scores are to be measured anew. The eye is a SceneJudge from another
+seed: the judge that marks the pictures has no part in making them.
 """
 
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
 from . import pretrained
 from .codec import difference, mistakes
 from .data.scenes import any_scenes, scene_data
 from .scene_judge import SceneJudge
-from .training import train
+from .training import trained
 
 STAGES = (2, 5, 9)  # layers of the eye: at 32x32, 16x16 and 8x8
 
@@ -58,23 +57,16 @@ def looks(eye, pictures):
     return seen
 
 
-def trained(model, name, *args, **settings):
-    """The averaged model after a whole training."""
-    for progress in tqdm(train(model, *args, **settings), desc=name, unit="step"):
-        pass
-    return progress.model
-
-
 def main():
     torch.manual_seed(1)
-    eye = trained(SceneJudge(), "eye", any_scenes, 110_000, lr=4e-3, decay=0.998, seed=1)
+    eye = trained("eye", SceneJudge(), any_scenes, 110_000, lr=4e-3, decay=0.998, seed=1)
     model, settings = Sharpened(pretrained.load("codec"), eye), dict(lr=5e-4, decay=0.998)
-    codec = trained(model, "decoder", scene_data(), 36_000, batch=24, **settings).codec
+    codec = trained("decoder", model, scene_data(), 36_000, batch=24, **settings).codec
     scenes = pretrained.load("scenes")
     scenes.codec.load_state_dict(codec.state_dict())
     for name, new in {"codec": codec, "scenes": scenes}.items():
         facts = pretrained.manifest()[name]
-        del facts["file"], facts["sha256"]
+        del facts["file"], facts["sha256"], facts["scores"]  # of the old weights
         pretrained.save(name, new, **facts)
 
 

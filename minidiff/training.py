@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel
+from tqdm.auto import tqdm
 
 from . import distributed
 from .checkpoints import load_state, save_state
@@ -92,6 +93,14 @@ def train(
             raise
         if late:
             return
+
+
+def trained(name, model, data, images, batch=64, **settings):
+    """`train` to its end, under a progress bar of that name; returns the averaged model."""
+    steps = train(model, data, images, batch=batch, **settings)
+    for progress in tqdm(steps, total=images // batch, desc=name, unit="step"):
+        pass
+    return progress.model
 
 
 def restore(path, plan, parts):

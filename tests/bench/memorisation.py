@@ -30,7 +30,7 @@ from minidiff.denoiser import Denoiser
 from minidiff.metrics import accuracy
 from minidiff.model import Model
 from minidiff.nets import PointNet
-from minidiff.recipes import DROPPED, TEN_STEPS
+from minidiff.recipes import TEN_STEPS, labelled
 from minidiff.schedules import cosine
 from minidiff.text import LabelEncoder
 from minidiff.training import generator_at, train
@@ -79,17 +79,6 @@ def chosen(n, seed):
     order = torch.randperm(len(labels), generator=generator_at(seed, 0))
     rows = torch.stack([order[labels[order] == label][: n // 10] for label in range(10)], 1)
     return shrunk(pictures[rows.flatten()]), labels[rows.flatten()]
-
-
-def stream(pictures, labels):
-    """Batches of these pictures and labels, one label in ten of them None."""
-
-    def data(n, generator):
-        index = torch.randint(len(pictures), (n,), generator=generator)
-        kept = torch.rand(n, generator=generator) >= DROPPED
-        return pictures[index], [y if k else None for y, k in zip(labels[index].tolist(), kept)]
-
-    return data
 
 
 @torch.no_grad()
@@ -150,7 +139,7 @@ def run(name, seed, images):
         *shown, times = duplicate(pictures, labels)
     model, started, path = small_model(seed), time.process_time(), []
     marks = {int(images / BATCH * 2**-k) for k in range(6)}
-    steps = train(model, stream(*shown), images, batch=BATCH, lr=3e-3, decay=0.998, seed=seed)
+    steps = train(model, labelled(*shown), images, batch=BATCH, lr=3e-3, decay=0.998, seed=seed)
     for progress in tqdm(steps, total=images // BATCH, mininterval=5):
         if progress.step in marks:
             now = progress.model.eval()
