@@ -5,17 +5,29 @@ model = minidiff.load("digits")
 pictures = model([3, 1, 4])          # (3, 1, 28, 28), in 0..1
 """
 
-from .codec import Pixels, Scaled
-from .denoiser import TARGETS, Denoiser, clip, given, guide, noising, rescale, within
+from .codecs import Autoencoder, Pixels, Scaled
+from .conditions import LabelEncoder, TextEncoder, Tokenizer, Unconditional
+from .denoiser import TARGETS, Denoiser, noising
+from .guidance import clip, given, guide, rescale, within
 from .model import Model
 from .nets import PointNet, UNet
 from .pretrained import load
 from .samplers import ddim, ddpm, dpmpp_2m, heun, last
-from .schedules import DDPM, cosine, flow, log_snr, log_snr_grid, uniform_grid
+from .schedules import (
+    DDPM,
+    cosine,
+    flow,
+    log_snr,
+    log_snr_grid,
+    middle_times,
+    uniform_grid,
+    uniform_times,
+)  # fmt: skip
 from .training import train
 
 __all__ = [
-    "DDPM", "TARGETS", "Denoiser", "Model", "Pixels", "PointNet", "Scaled", "UNet", "clip", "cosine",
-    "ddim", "ddpm", "dpmpp_2m", "flow", "given", "guide", "heun", "last", "load", "log_snr",
-    "log_snr_grid", "noising", "rescale", "train", "uniform_grid", "within",
+    "DDPM", "TARGETS", "Autoencoder", "Denoiser", "LabelEncoder", "Model", "Pixels", "PointNet",
+    "Scaled", "TextEncoder", "Tokenizer", "UNet", "Unconditional", "clip", "cosine", "ddim", "ddpm",
+    "dpmpp_2m", "flow", "given", "guide", "heun", "last", "load", "log_snr", "log_snr_grid",
+    "middle_times", "noising", "rescale", "train", "uniform_grid", "uniform_times", "within",
 ]  # fmt: skip

@@ -1,8 +1,7 @@
-"""Noising, the denoiser, and the functions that wrap one denoiser into another.
+"""Noising, and the denoiser: a network read as an estimate of the data.
 
 A denoiser is a callable `denoise(x, t, *cond) -> x0_hat`, the best guess of the data given x_t:
-x (B, *), t () or (B,), x0_hat (B, *). Conditioning, guidance and clipping are functions from
-denoiser to denoiser; no sampler knows of them.
+x (B, *), t () or (B,), x0_hat (B, *).
 """
 
 import torch
@@ -93,50 +92,3 @@ def check_batch(x):
         raise ValueError(f"x must be a floating-point tensor, got {got}")
     if x.ndim < 2 or not len(x):
         raise ValueError(f"x must be a non-empty batch of shape (B, *), got {tuple(x.shape)}")
-
-
-def given(denoise, *cond):
-    """Bind the condition: a denoiser of (x, t) from one of (x, t, *cond)."""
-    return lambda x, t: denoise(x, t, *cond)
-
-
-def guide(denoise, null, w):
-    """Classifier-free guidance, null + w (cond - null) (Ho & Salimans 2022, eq. 6).
-
-    `denoise` and `null` are denoisers of (x, t): with the prompt, and without it or with a
-    negative prompt. w = 1 is plain conditional, w = 0 is `null`; the paper's w is ours minus 1.
-    """
-    return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
-
-
-def within(guided, plain, low, high):
-    """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
-
-    Only the denoiser that is used is called, so steps outside the interval cost what `plain` costs
-    (Kynkaanniemi et al. 2024). ValueError unless low <= high.
-    """
-    if not low <= high:
-        raise ValueError(f"low must not exceed high, got low {low} and high {high}")
-    return lambda x, t: (guided if low <= t <= high else plain)(x, t)
-
-
-def rescale(guided, plain, share=0.7):
-    """Bring the spread of each guided x0_hat, about its mean, back towards that of the plain one.
-
-    share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
-    entries of a sample (Lin et al. 2024, section 3.4). Made for pictures; calls `plain` once more.
-    """
-
-    def denoise(x, t):
-        x0_hat, wanted = guided(x, t), plain(x, t).flatten(1).std(1)
-        # About the mean, where the paper scales all: there estimates have mean 0, pixels have not.
-        middle, std = x0_hat.flatten(1).mean(1), x0_hat.flatten(1).std(1)
-        factor = 1 + share * (wanted / std - 1)
-        return torch.lerp(like(middle, x0_hat), x0_hat, like(factor, x0_hat))
-
-    return denoise
-
-
-def clip(denoise, low=-1.0, high=1.0):
-    """Keep x0_hat within the range of the data; for pixels only, and outside `guide`."""
-    return lambda x, t, *cond: denoise(x, t, *cond).clamp(low, high)

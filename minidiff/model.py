@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from .denoiser import clip, given, guide
+from .guidance import clip, given, guide
 from .samplers import ddim, last
+from .sampling import check_count
 from .schedules import uniform_grid
 
 
@@ -80,9 +81,3 @@ class Model(nn.Module):
             torch.manual_seed(2**32 - 1 - seed)  # a sampler's own noise: not the start's again
             x0 = last((sampler or self.sampler)(denoise, self.schedule, x, ts))
         return self.codec.decode(x0)
-
-
-def check_count(name, value, least):
-    """ValueError unless value is a whole number, at least `least`."""
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")

@@ -126,3 +126,11 @@ def log_snr_times(schedule, start=1.0, end=2e-3, points=1000):
         return torch.lerp(grid[index], grid[index + 1], place - index)
 
     return times
+
+
+def middle_times(n, generator=None):
+    """Training times with a logit-normal density, few at either end (Esser et al. 2024, eq. 19).
+
+    What a scene shows, and how it is drawn, is settled between noise and picture.
+    """
+    return torch.special.ndtri(uniform_times(n, generator)).sigmoid()

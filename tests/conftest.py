@@ -2,7 +2,7 @@
 
 import pytest
 
-from minidiff.teaching import site
+from minidiff.course import site
 
 
 @pytest.fixture(scope="session")

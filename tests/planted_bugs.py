@@ -49,7 +49,7 @@ BUGS = [
     ),
     Bug(
         "guidance that walks away from the prompt",
-        "denoiser.py",
+        "guidance.py",
         "torch.lerp(null(x, t), denoise(x, t), w)",
         "torch.lerp(denoise(x, t), null(x, t), w)",
         "test_denoiser.py",
@@ -57,7 +57,7 @@ BUGS = [
     ),
     Bug(
         "clipping dropped",
-        "denoiser.py",
+        "guidance.py",
         "denoise(x, t, *cond).clamp(low, high)",
         "denoise(x, t, *cond)",
         "test_denoiser.py",
@@ -104,21 +104,21 @@ BUGS = [
     ),
     Bug(
         "padding that the pixels listen to",
-        "nets.py",
+        "nets/unet.py",
         "share = mask.to(x) / mask.sum(1, keepdim=True)",
         "share = torch.ones_like(mask).to(x) / mask.shape[1]",
         "test_nets.py",
     ),
     Bug(
         "a moving average that never moves",
-        "training.py",
+        "training/loop.py",
         "share = 1 - min(decay,",
         "share = 0 * min(decay,",
         "test_training.py",
     ),
     Bug(
         "resuming with the batches of the start",
-        "training.py",
+        "training/loop.py",
         "batch, seed), steps, workers)",
         "batch, seed), range(len(steps)), workers)",
         "test_training.py",

@@ -8,7 +8,8 @@ from torch import nn
 
 import minidiff
 from minidiff import pretrained
-from minidiff.checkpoints import load_state, load_weights, replacing, save_state, save_weights
+from minidiff.files import replacing
+from minidiff.training.checkpoints import load_state, load_weights, save_state, save_weights
 
 
 def linear(seed=0):

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from minidiff.exercises import find
-from minidiff.teaching import classroom, lessons
+from minidiff.course import classroom, lessons
+from minidiff.course.exercises import find
 
 PATHS = sorted(lessons.NOTEBOOKS.glob("*.ipynb"))
 WITH_EXERCISES = [path for path in PATHS if classroom.exercises_of(path.name[:2])]

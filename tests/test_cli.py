@@ -17,12 +17,19 @@ import pytest
 import torch
 
 import minidiff
-from minidiff import cli, commands, evaluate, judge, pretrained, recipes
+from minidiff import cli, pretrained, recipes, sampling
+from minidiff.cli.evaluate import EVALUATIONS
+from minidiff.cli.generate import SAMPLERS
 from minidiff.data import mnist
-from minidiff.evaluate import Row, digit_floors, digit_scores, samples, seeded, table
+from minidiff.evaluation import digits as evaluate
+from minidiff.evaluation.digits import digit_floors, digit_scores
+from minidiff.evaluation.judges import digits as judge
+from minidiff.evaluation.report import Row, table
 from minidiff.recipes import RECIPES
 from minidiff.samplers import ddim, ddpm
+from minidiff.sampling import samples, seeded
 from minidiff.schedules import uniform_grid
+from minidiff.training import loop
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,7 @@ def test_points_as_arrays(here):
         np.testing.assert_allclose(file["points"], made, rtol=1e-5)
 
 
-@pytest.mark.parametrize("sampler", commands.SAMPLERS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
 def test_same_seed_same_file(sampler, here):
     for name, seed in [("a", 1), ("b", 1), ("c", 2)]:
         assert run(*POINTS, "-n", 5, "--sampler", sampler, "--seed", seed, "-o", f"{name}.npz") == 0
@@ -265,7 +272,7 @@ def test_training_out_of_memory_says_which_batch_to_try(here, monkeypatch, capfd
     def full(*args):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    monkeypatch.setattr(commands.training, "one_step", full)
+    monkeypatch.setattr(loop, "one_step", full)
     assert "out of memory with --batch 256; try --batch 128" in refused(capfd, *TRAIN)
 
 
@@ -273,7 +280,7 @@ def test_ctrl_c_elsewhere_is_a_sentence(monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands.generation, "finished", interrupted)
+    monkeypatch.setattr(sampling, "finished", interrupted)
     assert run(*POINTS, "-o", "p.png") == 130
     assert capsys.readouterr().err == "minidiff: interrupted\n"
 
@@ -405,7 +412,7 @@ def test_damaged_models(models, here, capfd):
 
 
 def test_evaluations_belong_to_recipes():
-    assert set(commands.EVALUATIONS) <= set(RECIPES)
+    assert set(EVALUATIONS) <= set(RECIPES)
 
 
 def test_a_codec_alone_paints_nothing(capfd):

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from minidiff.denoiser import TARGETS, Denoiser, clip, given, guide, noising
+from minidiff.denoiser import TARGETS, Denoiser, noising
+from minidiff.guidance import clip, given, guide
 from minidiff.schedules import DDPM, cosine, flow
 
 SHAPES = [(4, 2), (1, 2), (3, 1, 8, 8), (2, 4, 3, 6, 6)]

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from minidiff import editing, load
-from minidiff.codec import Autoencoder, Pixels, Scaled
+from minidiff.codecs import Autoencoder, Pixels, Scaled
+from minidiff.conditions import LabelEncoder, Unconditional
 from minidiff.data import mnist
 from minidiff.data.points import Mixture
 from minidiff.denoiser import Denoiser, noising
-from minidiff.metrics import energy_distance
+from minidiff.evaluation.distances import energy_distance
 from minidiff.model import Model
 from minidiff.nets import PointNet, UNet
 from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last
 from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
-from minidiff.text import LabelEncoder, Unconditional
 
 SAMPLERS = [ddim, ddpm, heun, dpmpp_2m, editing.resampled(ddpm, 2), editing.resampled(ddim, 2, 3)]
 # Two clusters on a diagonal: whoever knows the first coordinate knows the second.

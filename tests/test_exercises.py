@@ -8,9 +8,15 @@ import nbformat
 import pytest
 import torch
 
-from minidiff import exercises
-from minidiff.exercises import all_exercises, cell_source, check, exercise, grade, task_source
-from minidiff.teaching import lessons
+from minidiff.course import exercises, lessons
+from minidiff.course.exercises import (
+    all_exercises,
+    cell_source,
+    check,
+    exercise,
+    grade,
+    task_source,
+)
 
 ALL = all_exercises()
 LESSONS = sorted({ex.name[:2] for ex in ALL})

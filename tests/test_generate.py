@@ -9,15 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from minidiff import cli, commands, pretrained, recipes
-from minidiff.codec import Autoencoder, Pixels
+from minidiff import cli, pretrained, recipes
+from minidiff.cli import writers
+from minidiff.codecs import Autoencoder, Pixels
+from minidiff.conditions import TextEncoder, Tokenizer, Unconditional
 from minidiff.denoiser import Denoiser
-from minidiff.generation import walks, within_memory
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.samplers import ddim, ddpm, last
+from minidiff.sampling import walks, within_memory
 from minidiff.schedules import cosine, uniform_grid
-from minidiff.text import TextEncoder, Tokenizer, Unconditional
 
 WORDS = "a red blue fox cat in snow night two".split()
 
@@ -199,7 +200,7 @@ def test_frames_show_every_step(name, kind):
 
 
 def test_frames_of_points_are_few_enough(monkeypatch):
-    monkeypatch.setattr(commands.outputs, "FRAMES", 5)
+    monkeypatch.setattr(writers, "FRAMES", 5)
     words = ("-n", 20, "--sampler", "ddpm", "--steps", 80, "--frames", "-o", "p.png")
     assert run(*words, model="points") == 0
     with Image.open("p.png") as film:

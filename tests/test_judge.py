@@ -5,9 +5,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from minidiff import judge as judges
 from minidiff.data import mnist
-from minidiff.metrics import accuracy
+from minidiff.evaluation.judges import digits as judges
+from minidiff.evaluation.judges.digits import accuracy
+from minidiff.recipes import judges as recipe
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def digits():
 def pupil(digits):
     """A judge trained for a second or two on 768 digits."""
     images, labels = digits
-    return judges.train_judge(images[:768], labels[:768], batch=64, epochs=5, seed=1)
+    return recipe.train_judge(images[:768], labels[:768], batch=64, epochs=5, seed=1)
 
 
 def test_accuracy_of_the_shipped_judge(digits):
@@ -60,17 +61,17 @@ def test_wrong_images(images):
 def test_jitter_keeps_the_ink_and_moves_it_a_little(digits):
     images = digits[0][:500]
     generator = torch.Generator().manual_seed(0)
-    still = judges.jitter(images, generator, turn=0, zoom=0, shift=0)
+    still = recipe.jitter(images, generator, turn=0, zoom=0, shift=0)
     torch.testing.assert_close(still, images, rtol=0, atol=1e-5)
 
     def centre(x):
         return (x.sum(2) @ torch.arange(28.0) / x.sum((1, 2, 3))[:, None]).squeeze(1)
 
-    moved = judges.jitter(images, generator, turn=0, zoom=0, shift=2)
+    moved = recipe.jitter(images, generator, turn=0, zoom=0, shift=2)
     steps = centre(moved) - centre(images)
     assert steps.abs().max() < 2.1 and steps.abs().max() > 1.8
     assert steps.mean().abs() < 0.2
-    ink = judges.jitter(images, generator).sum() / images.sum()
+    ink = recipe.jitter(images, generator).sum() / images.sum()
     assert 0.9 < ink < 1.1
 
 
@@ -87,7 +88,7 @@ def test_training_is_a_function_of_its_arguments(digits):
         return torch.cat(
             [
                 p.flatten()
-                for p in judges.train_judge(images, labels, seed=seed, epochs=1).parameters()
+                for p in recipe.train_judge(images, labels, seed=seed, epochs=1).parameters()
             ]
         )
 
@@ -103,12 +104,12 @@ def test_training_is_a_function_of_its_arguments(digits):
 @pytest.mark.parametrize("n, m", [(200, 199), (100, 100)])
 def test_training_on_too_little(digits, n, m):
     with pytest.raises(ValueError, match=f"{n} and {m}"):
-        judges.train_judge(digits[0][:n], digits[1][:m])
+        recipe.train_judge(digits[0][:n], digits[1][:m])
 
 
 def test_save_and_load(pupil, digits, tmp_path):
     path = tmp_path / "judge.safetensors"
-    judges.save(pupil, path, seed=1)
+    recipe.save(pupil, path, seed=1)
     loaded = judges.load(path)
     torch.testing.assert_close(loaded(digits[0][:50]), pupil(digits[0][:50]), rtol=0.02, atol=0.05)
     with safe_open(path, "pt") as file:
@@ -124,9 +125,9 @@ def test_failed_save_leaves_the_old_file(pupil, tmp_path, monkeypatch):
         partial.write_bytes(b"ne")
         raise OSError("disk full")
 
-    monkeypatch.setattr(judges, "save_file", half_a_file)
+    monkeypatch.setattr(recipe, "save_file", half_a_file)
     with pytest.raises(OSError, match="disk full"):
-        judges.save(pupil, path)
+        recipe.save(pupil, path)
     assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
 
 
@@ -141,7 +142,7 @@ def test_truncated_weights(tmp_path, keep):
 
 def test_weights_of_another_network(tmp_path):
     path = tmp_path / "other.safetensors"
-    judges.save(torch.nn.Linear(2, 2), path)
+    recipe.save(torch.nn.Linear(2, 2), path)
     with pytest.raises(ValueError, match="another network"):
         judges.load(path)
 

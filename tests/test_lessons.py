@@ -6,9 +6,8 @@ import nbformat
 import pytest
 from nbformat import v4
 
-from minidiff import exercises
-from minidiff.teaching import lessons
-from minidiff.teaching.lint import _PROGRESS
+from minidiff.course import exercises, lessons
+from minidiff.course.lint import _PROGRESS
 
 PNG = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x360 with 1 Axes>"}
 VIEW = {lessons.WIDGET: {"model_id": "1f", "version_major": 2, "version_minor": 0}}
@@ -206,7 +205,7 @@ def test_normalising_numbers_and_drops_what_changes_from_run_to_run():
 
 
 RUNNABLE = [
-    "import os\nfrom tqdm.auto import tqdm\nfrom minidiff import viz, widgets",
+    "import os\nfrom tqdm.auto import tqdm\nfrom minidiff.notebook import viz, widgets",
     "def draw(t):\n    return viz.curve([0, 1], {'t': [t, 1]})",
     "widgets.explore(draw, t=(0, 1, 0.1, 0.5))",
     "for _ in tqdm(range(3)):\n    print(_)",

@@ -10,14 +10,14 @@ import pytest
 from nbformat import v4
 
 from minidiff import cli
-from minidiff.exercises import find
-from minidiff.teaching import classroom, contained, lessons, marking
-from minidiff.teaching.marking import Mark, mark, mark_all, write_csv
+from minidiff.course import classroom, lessons, marking, runner
+from minidiff.course.exercises import find
+from minidiff.course.marking import Mark, mark, mark_all, write_csv
 
 LESSON = next(lessons.NOTEBOOKS.glob("01_*.ipynb"))
 EXERCISES = classroom.exercises_of("01")
 NAMES = [ex.name for ex in EXERCISES]
-SETUP = "import torch\nfrom minidiff.exercises import check, hint"
+SETUP = "import torch\nfrom minidiff.course.exercises import check, hint"
 LINUX = sys.platform == "linux"
 
 
@@ -51,7 +51,7 @@ def hand_in(tmp_path):
 @pytest.fixture(autouse=True)
 def shorter(monkeypatch):
     """Limits that a test can wait for."""
-    monkeypatch.setattr(contained, "CELL_SECONDS", 5)
+    monkeypatch.setattr(runner, "CELL_SECONDS", 5)
 
 
 def verdicts(path):
@@ -157,8 +157,8 @@ def test_a_prank_costs_its_own_row_and_nothing_else(hand_in, prank):
 
 
 def test_a_notebook_has_so_many_seconds(hand_in, monkeypatch):
-    monkeypatch.setattr(contained, "CELL_SECONDS", 1)
-    monkeypatch.setattr(contained, "NOTEBOOK_SECONDS", 2)
+    monkeypatch.setattr(runner, "CELL_SECONDS", 1)
+    monkeypatch.setattr(runner, "NOTEBOOK_SECONDS", 2)
     found = verdicts(hand_in({name: "while True: pass" for name in NAMES}))
     assert {status for status, _ in found.values()} == {"not run"}
     assert found["01.1"][1] == "its cell ran for longer than 1 s"

@@ -8,7 +8,7 @@ import shutil
 import pytest
 import torch
 
-from minidiff.data import mnist
+from minidiff.data import mnist, paths
 
 SOURCE = mnist.find_datasets() / "mnist"
 TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
@@ -109,7 +109,7 @@ def test_unknown_split():
 
 
 def test_missing_data_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(mnist, "__file__", str(tmp_path / "minidiff" / "data" / "mnist.py"))
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "minidiff" / "data" / "paths.py"))
     with pytest.raises(FileNotFoundError) as error:
         mnist.find_datasets()
     assert one_sentence(error, str(tmp_path / "datasets"))

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 import minidiff
-from minidiff.codec import Pixels, Scaled
+from minidiff.codecs import Pixels, Scaled
 from minidiff.data.points import swiss_roll
-from minidiff.devices import pick
-from minidiff.metrics import chamfer, floor
+from minidiff.evaluation.distances import chamfer, floor
 from minidiff.recipes import RECIPES
+from minidiff.training.devices import pick
 
 
 def digits():

@@ -9,8 +9,8 @@ import nbformat
 import pytest
 from install_nbgrader import PYTHON, SCRIPTS
 
-from minidiff.exercises import find
-from minidiff.teaching import classroom, lessons
+from minidiff.course import classroom, lessons
+from minidiff.course.exercises import find
 
 LESSON = next(lessons.NOTEBOOKS.glob("01_*.ipynb"))
 EXERCISES = classroom.exercises_of("01")

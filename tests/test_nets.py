@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from minidiff.nets import Attention, PointNet, ResBlock, UNet, time_features, weights
+from minidiff.nets import PointNet, UNet
+from minidiff.nets.layers import Attention, ResBlock, time_features, weights
 
 
 def unet(**settings):

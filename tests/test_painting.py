@@ -7,9 +7,9 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 from nbformat import v4
 
-from minidiff import painting, viz, widgets
-from minidiff.painting import drawings, paint_mask, sketch
-from minidiff.teaching import lessons
+from minidiff.course import lessons
+from minidiff.notebook import painting, viz, widgets
+from minidiff.notebook.painting import drawings, paint_mask, sketch
 
 PICTURE = torch.linspace(0, 1, 3 * 8 * 12).reshape(3, 8, 12)
 PAPER = torch.zeros(1, 28, 28)
@@ -212,7 +212,7 @@ def test_a_start_that_does_not_fit_is_refused():
 
 CELL = """
 import torch
-from minidiff.painting import paint_mask
+from minidiff.notebook.painting import paint_mask
 
 mask = torch.zeros(8, 12, dtype=torch.bool)
 mask[2:6, 3:9] = True

@@ -5,9 +5,13 @@ import pytest
 import torch
 from PIL import Image
 
-from minidiff import editing, load, photos, pretrained
+from minidiff import editing, load, pretrained
+from minidiff.data import photos
+from minidiff.editing import patches
+from minidiff.evaluation.seam import seam
+from minidiff.recipes import photos as recipe
 from minidiff.samplers import ddim, ddpm
-from minidiff.training import generator_at
+from minidiff.sampling import generator_at
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_crops_say_what_does_not_fit():
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    model = photos.model().eval()
+    model = recipe.model().eval()
     for parameter in model.parameters():
         if not parameter.any():  # a fresh network says 0 to everything
             torch.nn.init.normal_(parameter, std=0.02)
@@ -137,21 +141,21 @@ def test_the_network_is_local(model):
 def test_fill_works_on_a_window_and_keeps_the_rest(model):
     picture = torch.rand(1, 3, 96, 128)
     mask = photos.box(picture, 50, 3, 10, 9)
-    filled = photos.fill(model, picture, mask, margin=8, steps=2, sampler=ddpm)
+    filled = editing.fill_window(model, picture, mask, margin=8, steps=2, sampler=ddpm)
     assert torch.equal(filled[..., ~mask], picture[..., ~mask])
     assert (filled[..., mask] != picture[..., mask]).float().mean() > 0.9
     canvas, new = editing.extend(picture, right=16)
-    wide = photos.fill(model, canvas, new, margin=8, steps=2, sampler=ddim)
+    wide = editing.fill_window(model, canvas, new, margin=8, steps=2, sampler=ddim)
     assert wide.shape == (1, 3, 96, 144) and torch.equal(wide[..., :128], picture)
     with pytest.raises(ValueError, match="mask must have the size"):
-        photos.fill(model, picture, mask.T)
+        editing.fill_window(model, picture, mask.T)
 
 
 @pytest.mark.parametrize("first, end", [(0, 1), (3, 12), (50, 64), (0, 64), (30, 33), (63, 64)])
 def test_a_window_holds_the_hole_and_its_margin_and_folds(first, end):
     marked = torch.zeros(64).bool()
     marked[first:end] = True
-    span = photos.span(marked, 5)
+    span = patches.span(marked, 5)
     assert 0 <= span.start <= max(0, first - 5) and min(64, end + 5) <= span.stop <= 64
     assert (span.stop - span.start) % photos.FOLD == 0
 
@@ -159,11 +163,9 @@ def test_a_window_holds_the_hole_and_its_margin_and_folds(first, end):
 def test_seam_is_one_for_even_texture_and_more_for_a_visible_edge():
     texture = torch.rand(1, 3, 200, 200, generator=generator_at(0, 0))
     mask = photos.box(texture, 60, 70, 50, 60)
-    assert photos.seam(texture, mask) == pytest.approx(1, rel=0.05)
+    assert seam(texture, mask) == pytest.approx(1, rel=0.05)
     pasted = torch.where(mask, texture + 1, texture)
-    assert photos.seam(pasted, mask) == pytest.approx(
-        3, rel=0.05
-    )  # E|u - v| = 1/3, E|1 + u - v| = 1
+    assert seam(pasted, mask) == pytest.approx(3, rel=0.05)  # E|u - v| = 1/3, E|1 + u - v| = 1
 
 
 @pytest.mark.parametrize("name", photos.HOLES)

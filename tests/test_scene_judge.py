@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from minidiff import scene_scores
 from minidiff.data import scenes
 from minidiff.data.scenes import Scene
-from minidiff.data.sprites import THINGS, natural_colours
-from minidiff.scene_judge import ANSWERS, SceneJudge, adherence, facts, same_colour
+from minidiff.data.scenes.sprites import THINGS, natural_colours
+from minidiff.evaluation import scenes as scene_scores
+from minidiff.evaluation.judges.scenes import ANSWERS, SceneJudge, adherence, facts, same_colour
 
 
 def seeded(seed=0):

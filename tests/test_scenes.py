@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from minidiff.data import scenes, sprites
-from minidiff.data.mnist import find_datasets
-from minidiff.data.places import PLACES
-from minidiff.data.scenes import MAX_WORDS, WORDS, Scene, held_out
-from minidiff.data.sprites import CATEGORIES, COLOURS, INKS, STYLES, THINGS
-from minidiff.data.telling import LARGE, SMALL, WHERE, article, plural
+from minidiff.data import scenes
+from minidiff.data.paths import find_datasets
+from minidiff.data.scenes import MAX_WORDS, WORDS, Scene, held_out, sprites
+from minidiff.data.scenes.backgrounds import PLACES
+from minidiff.data.scenes.captions import LARGE, SMALL, WHERE, article, plural
+from minidiff.data.scenes.sprites import CATEGORIES, COLOURS, INKS, STYLES, THINGS
 
 COUNTS = {"a": {1}, "an": {1}, "one": {1}, "two": {2}, "three": {3}, "some": {2, 3}}
 

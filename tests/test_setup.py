@@ -8,7 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CORE = ["schedules", "denoiser", "samplers", "nets", "text", "codec"]
+EVENING = """
+    schedules.py denoiser.py guidance.py samplers.py model.py sampling.py
+    nets/__init__.py nets/layers.py nets/mlp.py nets/unet.py
+    conditions/__init__.py conditions/labels.py conditions/text.py codecs/pixels.py
+""".split()
 
 
 def pins():
@@ -79,9 +83,9 @@ def test_importing_the_library_stays_light():
 
 
 def test_the_core_is_an_evening_long():
-    files = list((ROOT / "minidiff").rglob("*.py"))
-    lines = {file.stem: len(file.read_text().splitlines()) for file in files}
-    assert sum(lines[name] for name in CORE) <= 900
+    package = ROOT / "minidiff"
+    lines = {file: len(file.read_text().splitlines()) for file in package.rglob("*.py")}
+    assert sum(lines[package / name] for name in EVENING) <= 1030
     assert max(lines.values()) <= 250, max(lines, key=lines.get)
 
 

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 from nbformat import v4
 from PIL import Image
 
-from minidiff import canvas
-from minidiff.teaching import lessons, site
+from minidiff.course import lessons, site
+from minidiff.notebook import figures as canvas
 
 STEMS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))]
 
@@ -133,9 +133,7 @@ def test_a_picture_is_described_by_its_title_and_the_prose_beside_it(tmp_path, a
 
 def test_links_to_lessons_lead_to_pages_and_others_fall_away(tmp_path):
     (tmp_path / "here.png").write_bytes(png(Image.new("RGB", (4, 4))))
-    text = (
-        "## A place\n\n[made](90_made.ipynb#A-place) [code](../minidiff/nets.py) ![a cat](here.png)"
-    )
+    text = "## A place\n\n[made](90_made.ipynb#A-place) [code](../minidiff/samplers.py) ![a cat](here.png)"
     soup = page_of(tmp_path, v4.new_markdown_cell(text))
     assert [a["href"] for a in soup.select("main a")] == ["90_made.html#A-place"]
     assert soup.find("h2")["id"] == "A-place" and "code" in soup.find("main").text

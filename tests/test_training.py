@@ -7,16 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from minidiff import training
-from minidiff.codec import Scaled
+from minidiff.codecs import Scaled
+from minidiff.conditions import Unconditional
 from minidiff.data import points
 from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import PointNet
 from minidiff.recipes import point_data
+from minidiff.sampling import generator_at
 from minidiff.schedules import cosine
-from minidiff.text import Unconditional
-from minidiff.training import generator_at, learning_rate, train, warm_average
+from minidiff.training import train
+from minidiff.training.loop import learning_rate, warm_average
 
 
 def tiny():
@@ -197,7 +198,7 @@ def test_gradients_are_clipped(monkeypatch):
         norms.append(grads.norm().item())
         return before
 
-    monkeypatch.setattr(training.torch.nn.utils, "clip_grad_norm_", spy)
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
     finish(train(tiny(), point_data(), clip=0.01, **SETTINGS))
     assert norms and max(norms) <= 0.01 * 1.001
 

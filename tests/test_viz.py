@@ -10,7 +10,8 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from minidiff import canvas, viz
+from minidiff.notebook import figures as canvas
+from minidiff.notebook import viz
 
 
 def clouds(n=50, seed=0):
@@ -60,14 +61,14 @@ def test_the_same_picture_has_the_same_bytes(name):
 
 def test_figures_are_unknown_to_pyplot():
     code = (
-        "from minidiff import viz; viz.curve([1, 2], {'a': [1, 2]}); import sys;"
+        "from minidiff.notebook import viz; viz.curve([1, 2], {'a': [1, 2]}); import sys;"
         "plt = sys.modules.get('matplotlib.pyplot'); assert not plt or not plt.get_fignums()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_only_viz_loads_matplotlib():
-    code = "import minidiff, minidiff.exercises, sys; assert 'matplotlib' not in sys.modules"
+    code = "import minidiff, minidiff.course.exercises, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -8,8 +8,8 @@ from IPython.display import Image
 from matplotlib.figure import Figure
 from PIL import Image as Pillow
 
-from minidiff import viz, widgets
-from minidiff.widgets import explore
+from minidiff.notebook import viz, widgets
+from minidiff.notebook.widgets import explore
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ import torch
 import torch.distributed as dist
 from test_training import SETTINGS, same, tiny
 
-from minidiff import cli, distributed, recipes, training
+from minidiff import cli, recipes, training
 from minidiff.recipes import point_data
+from minidiff.training import distributed
 
 
 def weights(model):

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .paths import find_datasets
+
 # file stem -> MD5 of the unpacked file, as published with the data set
 FILES = {
     "train": {
@@ -20,17 +22,6 @@ FILES = {
         "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
     },
 }
-
-
-def find_datasets():
-    """The folder `datasets/` that lies beside the package; FileNotFoundError if there is none."""
-    folder = Path(__file__).resolve().parents[2] / "datasets"
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"the data folder was sought at {folder} and is not there; "
-            "install minidiff from its repository with `pip install -e .`"
-        )
-    return folder
 
 
 def read_idx(path, md5):

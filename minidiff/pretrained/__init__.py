@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from ..checkpoints import load_weights, replacing, save_weights
+from ..files import replacing
+from ..training.checkpoints import load_weights, save_weights
 
 HERE = Path(__file__).parent
 

@@ -10,11 +10,12 @@ import argparse
 
 import torch
 
-from minidiff.commands import open_model
-from minidiff.evaluate import digit_floors, digit_scores, random_labels, rows_of, samples, table
+from minidiff.cli.models import open_model
+from minidiff.evaluation.digits import digit_floors, digit_scores, random_labels
+from minidiff.evaluation.report import rows_of, table
 from minidiff.samplers import ddim, dpmpp_2m, heun
+from minidiff.sampling import generator_at, samples
 from minidiff.schedules import log_snr_grid, uniform_grid
-from minidiff.training import generator_at
 
 
 def ways(schedule, calls, w):

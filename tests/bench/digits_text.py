@@ -12,12 +12,14 @@ import argparse
 
 import torch
 
-from minidiff.commands import open_model
-from minidiff.data import captions, mnist
-from minidiff.evaluate import evaluate_text, samples, table
-from minidiff.judge import train_judge
-from minidiff.metrics import accuracy
-from minidiff.training import generator_at
+from minidiff.cli.models import open_model
+from minidiff.data import digit_captions as captions
+from minidiff.data import mnist
+from minidiff.evaluation.digits import evaluate_text
+from minidiff.evaluation.judges.digits import accuracy
+from minidiff.evaluation.report import table
+from minidiff.recipes.judges import train_judge
+from minidiff.sampling import generator_at, samples
 
 
 def test_accuracy(images, labels):

@@ -14,17 +14,20 @@ from dataclasses import replace
 
 import torch
 
-from minidiff import editing, judge, load, photos
-from minidiff.data import mnist, scenes
+from minidiff import editing, load
+from minidiff.data import mnist, photos, scenes
 from minidiff.data.points import Mixture, eight_gaussians
-from minidiff.denoiser import given
-from minidiff.evaluate import Row, table
-from minidiff.metrics import accuracy, energy_distance, floor
+from minidiff.evaluation.distances import energy_distance, floor
+from minidiff.evaluation.judges import digits as judge
+from minidiff.evaluation.judges.digits import accuracy
+from minidiff.evaluation.judges.scenes import adherence, judged
+from minidiff.evaluation.report import Row, table
+from minidiff.evaluation.scenes import rendered
+from minidiff.evaluation.seam import seam
+from minidiff.guidance import given
 from minidiff.samplers import ddim, ddpm, last
-from minidiff.scene_judge import adherence, judged
-from minidiff.scene_scores import rendered
+from minidiff.sampling import generator_at
 from minidiff.schedules import cosine, uniform_grid
-from minidiff.training import generator_at
 
 # name -> a mixture and the first coordinate that is known
 KNOWN = {
@@ -112,15 +115,15 @@ def seams(quick):
     for name in photos.HOLES:
         picture, model = photos.load(name), load(f"photo-{name}")
         mask = photos.hole(name, picture)
-        untouched = photos.seam(picture, mask)
+        untouched = seam(picture, mask)
         smooth = torch.where(mask, picture[..., ~mask].mean(), picture)
-        print(f"{name}: a hole left grey has a border {photos.seam(smooth, mask) / untouched:.3g}")
+        print(f"{name}: a hole left grey has a border {seam(smooth, mask) / untouched:.3g}")
         for way, sampler in [("plain", ddpm), ("x5", editing.resampled(ddpm, 5))]:
             scores = []
             for seed in range(1 if quick else 3):
-                filled = photos.fill(model, picture, mask, seed=seed, sampler=sampler)
+                filled = editing.fill_window(model, picture, mask, seed=seed, sampler=sampler)
                 assert torch.equal(filled[..., ~mask], picture[..., ~mask])
-                scores.append(photos.seam(filled, mask) / untouched)
+                scores.append(seam(filled, mask) / untouched)
             rows.append(Row(f"{name}, border, {way}", scores, 1.0))
     return rows
 

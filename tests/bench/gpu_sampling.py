@@ -17,11 +17,12 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from minidiff.denoiser import Denoiser, given, guide
-from minidiff.devices import pick
+from minidiff.denoiser import Denoiser
+from minidiff.guidance import given, guide
 from minidiff.recipes import RECIPES
 from minidiff.samplers import dpmpp_2m, last
 from minidiff.schedules import cosine, log_snr_grid
+from minidiff.training.devices import pick
 
 CLOSE = 0.1  # how far apart the FLOPs may be
 

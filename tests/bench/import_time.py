@@ -14,7 +14,7 @@ CODE = """
 from time import perf_counter as now
 a = now(); import torch
 b = now(); import minidiff
-c = now(); import minidiff.commands
+c = now(); import minidiff.cli.generate
 print(b - a, c - b, now() - c)
 """
 

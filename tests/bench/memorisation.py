@@ -3,7 +3,7 @@
     nice python tests/bench/memorisation.py [--only NAME ...] [--images N] [--seeds N] [--folder PATH]
 
 Each run trains lesson 02's network for points on some of MNIST, shrunk to 14x14: points in 196
-dimensions. On the way it is asked for 200 digits, to see how many are near-copies (`minidiff.copies`),
+dimensions. On the way it is asked for 200 digits, to see how many are near-copies (`minidiff.evaluation.memorisation`),
 and for its loss on the digits it trains on and on digits it never saw; at the end for 500 digits at
 several strengths of guidance. The run "duplicated" holds 10,000 digits, of which three of each class
 are there 10, 30 and 100 times; "1000, longer" trains four times as long. A run takes 20 s of a free
@@ -21,19 +21,20 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from minidiff import judge
-from minidiff.checkpoints import replacing
-from minidiff.codec import Pixels
-from minidiff.copies import near_copies, neighbours
+from minidiff.codecs import Pixels
+from minidiff.conditions import LabelEncoder
 from minidiff.data import mnist
 from minidiff.denoiser import Denoiser
-from minidiff.metrics import accuracy
+from minidiff.evaluation.judges import digits as judge
+from minidiff.evaluation.judges.digits import accuracy
+from minidiff.evaluation.memorisation import near_copies, neighbours
+from minidiff.files import replacing
 from minidiff.model import Model
 from minidiff.nets import PointNet
 from minidiff.recipes import TEN_STEPS, labelled
+from minidiff.sampling import generator_at
 from minidiff.schedules import cosine
-from minidiff.text import LabelEncoder
-from minidiff.training import generator_at, train
+from minidiff.training import train
 
 FOLDER = mnist.find_datasets() / "memorised"
 # name -> how many digits, and how many times the usual length

@@ -16,11 +16,13 @@ from tqdm import tqdm
 
 from minidiff import load
 from minidiff.data.points import swiss_roll
-from minidiff.evaluate import floors_of, point_scores, rows_of, samples, seeded, table
+from minidiff.evaluation.points import point_scores
+from minidiff.evaluation.report import floors_of, rows_of, table
 from minidiff.recipes import RECIPES, point_data
 from minidiff.samplers import ddim, ddpm
+from minidiff.sampling import generator_at, samples, seeded
 from minidiff.schedules import uniform_grid
-from minidiff.training import generator_at, train
+from minidiff.training import train
 
 CHAMFER, ENERGY = 2048, 5000  # points for each score
 

@@ -12,10 +12,12 @@ import os
 import time
 from functools import partial
 
-from minidiff.devices import pick
 from minidiff.recipes import RECIPES
-from minidiff.stream import ahead
-from minidiff.training import batch_at, generator_at, train
+from minidiff.sampling import generator_at
+from minidiff.training import train
+from minidiff.training.devices import pick
+from minidiff.training.loop import batch_at
+from minidiff.training.prefetch import ahead
 
 
 def rate(items, batch, skip):

@@ -14,11 +14,11 @@ import time
 
 import torch
 
-from minidiff.commands import open_model
+from minidiff.cli.models import open_model
 from minidiff.data import scenes
-from minidiff.evaluate import table
-from minidiff.scene_scores import evaluate_scenes, rendered
-from minidiff.training import generator_at
+from minidiff.evaluation.report import table
+from minidiff.evaluation.scenes import evaluate_scenes, rendered
+from minidiff.sampling import generator_at
 
 FIRST_STEP = """
 from time import perf_counter as now

@@ -13,7 +13,7 @@ import urllib.request
 import nbformat
 from nbformat import v4
 
-from minidiff.teaching import lessons
+from minidiff.course import lessons
 
 # What JupyterLab holds of the notebook in a tab. The stars of its prompts would mislead: after a
 # cell that raises, tagged `raises-exception` or not, all that still wait lose theirs.

@@ -12,15 +12,15 @@ import nbformat
 import pytest
 from conftest import LATENCIES
 
-from minidiff.teaching import lessons
-from minidiff.teaching.lint import _PROGRESS
+from minidiff.course import lessons
+from minidiff.course.lint import _PROGRESS
 
 PATHS = {path.stem: path for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))}
 OUTPUT = ".jp-OutputArea-output"
 # The lessons' own controls are of a few kinds; this has one of each that `explore` knows.
 EVERY_KIND = """
-from minidiff import viz
-from minidiff.widgets import explore
+from minidiff.notebook import viz
+from minidiff.notebook.widgets import explore
 
 def draw(step, turns, name, text, tick):
     return viz.curve(range(5), {name: [turns + step * i for i in range(5)]}, title=f"{name} {text} {tick}")
@@ -29,7 +29,7 @@ explore(draw, step=range(9), turns=(0.0, 1.0, 0.25, 0.5), name=["sun", "moon"], 
 """
 PAINTED = """
 import torch
-from minidiff.painting import paint_mask, sketch
+from minidiff.notebook.painting import paint_mask, sketch
 
 paint_mask(torch.zeros(1, 16, 16), lambda mask: mask.float()[None], kept_as="a")
 sketch(torch.zeros(3, 16, 16), lambda drawing: 1 - drawing, kept_as="b")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from minidiff.teaching import lessons
+from minidiff.course import lessons
 
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
 STEMS = ["index", *(path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb")))]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from test_jupyterlab import picture
 
-from minidiff import painting, widgets
+from minidiff.notebook import painting, widgets
 
 # What anywidget gives a script, as far as ours goes: state, its changes, and saving them.
 MODEL = """
@@ -185,7 +185,7 @@ def test_it_is_accessible(tool, show):
 
 CELL = """
 import torch
-from minidiff.painting import drawings, paint_mask
+from minidiff.notebook.painting import drawings, paint_mask
 
 cat = torch.linspace(0, 1, 3 * 32 * 48).reshape(3, 32, 48)
 paint_mask(cat, lambda mask, level: torch.where(mask, torch.tensor(level), cat), level=(0.0, 1.0, 0.5, 1.0))

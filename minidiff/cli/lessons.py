@@ -1,0 +1,65 @@
+"""What `minidiff lessons ACTION` does: each is a function from parsed arguments to an exit code."""
+
+from ..course import lessons as course
+from ..files import check_writable
+
+
+def lessons(args):
+    """Hands over to the action's function."""
+    actions = run, lint, student, release, check, site
+    return {action.__name__: action for action in actions}[args.action](args)
+
+
+def run(args):
+    """Prints which lessons changed."""
+    try:
+        print(*course.run(args.files) or ["nothing changed"], sep="\n")
+    except RuntimeError as error:  # a cell failed; the text says which
+        raise ValueError(str(error)) from error
+    return 0
+
+
+def lint(args):
+    """Prints what is wrong; exit code 1 if anything is."""
+    found = course.lint(args.files)
+    print(*found or ["clean"], sep="\n")
+    return 1 if found else 0
+
+
+def student(args):
+    """Prints the notebooks written."""
+    from ..course import classroom
+
+    print(*classroom.student(args.folder, args.files), sep="\n")
+    return 0
+
+
+def release(args):
+    """Prints the sheets written, and what nbgrader takes from there."""
+    from ..course import classroom
+
+    made = classroom.release(args.folder, args.files)
+    print(*made, sep="\n")
+    print(f"next, with nbgrader: cd {args.folder} && nbgrader generate_assignment NAME")
+    return 0
+
+
+def check(args):
+    """Writes the table of marks and prints a line about it."""
+    from ..course import marking
+
+    check_writable(args.out)
+    notebooks = list(marking.mark_all(args.files, args.jobs))
+    marks = [mark for rows in notebooks for mark in rows]
+    marking.write_csv(marks, args.out)
+    right = sum(mark.status == marking.CORRECT for mark in marks)
+    print(f"{args.out}: {len(notebooks)} notebooks, {right} of {len(marks)} rows correct")
+    return 0
+
+
+def site(args):
+    """Prints the site's first page."""
+    from ..course import site as pages
+
+    print(pages.build(args.folder, args.files)[0])
+    return 0

@@ -1,0 +1,6 @@
+"""Codecs: `encode` from what a person looks at to what the diffusion works on, `decode` back."""
+
+from .autoencoder import Autoencoder
+from .pixels import Pixels, Scaled
+
+__all__ = ["Autoencoder", "Pixels", "Scaled"]

@@ -1,0 +1,214 @@
+"""Exercises of lesson 03: the posterior, its noise, and DDPM's own letters."""
+
+import torch
+
+from minidiff.course.exercises import exercise
+from minidiff.schedules import DDPM, cosine
+
+
+def noisy_steps():
+    # The last step lands on the data, where sigma_s = 0: nothing is left to add.
+    return 299
+
+
+exercise(
+    "03.1",
+    level=1,
+    solution=noisy_steps,
+    task="`ddpm` walks from $t = 1$ to $t = 0$ in 300 steps. Set `noisy_steps` to the number of those steps that add "
+    "noise.",
+    hint="What is `std` when $s = 0$?",
+    wrong={
+        300: "the last step goes to the data, where sigma_s is 0, and adds none.",
+        301: "that is the number of times in `ts`; the steps are the gaps between them.",
+        1: "it is the other way round: every step but one adds noise.",
+    },
+)
+
+
+def table_places(t, T):
+    """Where time t stands in our table (entry 0 is the data) and in diffusers'."""
+    entry = round(T * t)
+    return entry, entry - 1
+
+
+def _cuts(t, T):
+    return int(T * t), int(T * t) - 1
+
+
+def _same(t, T):
+    return round(T * t), round(T * t)
+
+
+def _other_way(t, T):
+    return round(T * t), round(T * t) + 1
+
+
+exercise(
+    "03.2",
+    level=1,
+    solution=table_places,
+    inputs=lambda: [(1.0, 1000), (0.001, 1000), (0.29, 100), (0.57, 100)],
+    task="Write `table_places`, which returns two whole numbers for a time `t` and a table of `T` steps: our entry, and "
+    "the timestep that diffusers gives the same noise level.",
+    hint="The closest whole number to `T * t` is our entry; diffusers leaves the clean one out. Try `100 * 0.29`.",
+    wrong={
+        _cuts: "`int` cuts off: 100 * 0.29 is 28.999..., and becomes 28. Round to the nearest.",
+        _same: "diffusers' table has no entry for clean data, so its places are one lower.",
+        _other_way: "off by one in the wrong direction: diffusers' last timestep is T - 1.",
+    },
+)
+
+
+def fresh_noise(now, nxt):
+    """The standard deviation of the noise that one step from t to s adds."""
+    (alpha, sigma), (alpha_s, sigma_s) = now, nxt
+    kept = alpha / alpha_s * sigma_s**2 / sigma
+    return (sigma_s**2 - kept**2).sqrt()
+
+
+def _variance(now, nxt):
+    return fresh_noise(now, nxt) ** 2
+
+
+def _subtracts(now, nxt):
+    return nxt[1] - _kept(now, nxt)
+
+
+def _forward(now, nxt):
+    (alpha, sigma), (alpha_s, sigma_s) = now, nxt
+    return (sigma**2 - (alpha / alpha_s * sigma_s) ** 2).sqrt()
+
+
+def _kept(now, nxt):
+    return now[0] / nxt[0] * nxt[1] ** 2 / now[1]
+
+
+def _marks(*pairs):
+    """(now, nxt) of the cosine schedule for each (t, s)."""
+    return [tuple(cosine(torch.tensor(time).double()) for time in pair) for pair in pairs]
+
+
+exercise(
+    "03.3",
+    level=2,
+    solution=fresh_noise,
+    inputs=lambda: _marks((0.9, 0.8), (0.6, 0.2), (0.3, 0.29)),
+    task="Write `fresh_noise`, the standard deviation that a step adds, from the noise budget: what `on_x` keeps of the "
+    "old noise and what is added make up $\\sigma_s$. `now` is $(\\alpha_t, \\sigma_t)$, `nxt` is "
+    "$(\\alpha_s, \\sigma_s)$.",
+    hint="The old noise is `sigma * eps`, and `on_x` multiplies it. Independent noises add as variances.",
+    wrong={
+        _variance: "that is the variance; the sampler multiplies noise by its square root.",
+        _subtracts: "standard deviations do not add up; their squares, the variances, do.",
+        _forward: "that is what the forward step from s to t adds: the budget is sigma_s, not sigma_t.",
+        _kept: "that is the noise that is kept; asked is what must be added to it.",
+    },
+)
+
+
+def mean_from_eps(x, eps_hat, now, nxt):
+    """The posterior's mean from a guess of the noise instead of the data."""
+    (alpha, sigma), (alpha_s, sigma_s) = now, nxt
+    ratio = alpha / alpha_s
+    share = 1 - (ratio * sigma_s / sigma) ** 2
+    return (x - share * sigma * eps_hat) / ratio
+
+
+def _plus(x, eps_hat, now, nxt):
+    return mean_from_eps(x, -eps_hat, now, nxt)
+
+
+def _takes_all(x, eps_hat, now, nxt):
+    return (x - now[1] * eps_hat) * nxt[0] / now[0]
+
+
+def _unscaled(x, eps_hat, now, nxt):
+    return mean_from_eps(x, eps_hat, now, nxt) * now[0] / nxt[0]
+
+
+def _alpha_bar(x, eps_hat, now, nxt):
+    (alpha, sigma), (alpha_s, sigma_s) = now, nxt
+    return mean_from_eps(x, eps_hat, (alpha**2, sigma), (alpha_s**2, sigma_s))
+
+
+def _swapped(x, eps_hat, now, nxt):
+    return mean_from_eps(x, eps_hat, nxt, now)
+
+
+def _noisy_points():
+    g = torch.Generator().manual_seed(0)
+    x, eps_hat = torch.randn(2, 5, 2, generator=g, dtype=torch.float64)
+    return [(x, eps_hat, now, nxt) for now, nxt in _marks((0.9, 0.8), (0.6, 0.2))]
+
+
+exercise(
+    "03.4",
+    level=2,
+    solution=mean_from_eps,
+    inputs=_noisy_points,
+    task="Many networks guess the noise, `eps_hat`, and not the data. Write `mean_from_eps`, the same posterior mean from "
+    "`x` and `eps_hat`.",
+    hint="Put `x0_hat = (x - sigma * eps_hat) / alpha` into `on_x * x + on_x0 * x0_hat`. It tidies up to one subtraction "
+    "and one division by the ratio alpha / alpha_s.",
+    wrong={
+        _plus: "the guessed noise is taken out, so its sign is minus.",
+        _takes_all: "that takes out all of the noise at t; only the share that came in since s goes.",
+        _unscaled: "the division by alpha / alpha_s is missing: x at s holds more data than x at t.",
+        _alpha_bar: "the ratio is that of alpha, the square root; you took alpha squared, alpha_bar.",
+        _swapped: "t and s are swapped: `now` is the noisier time.",
+    },
+)
+
+
+def algorithm_2_step(x, eps_hat, k, beta, alpha_bar, z):
+    """One step from entry k to entry k - 1, as in Ho et al., algorithm 2."""
+    b = beta[k - 1]  # beta has no entry for the data, alpha_bar has
+    mean = (x - b / (1 - alpha_bar[k]).sqrt() * eps_hat) / (1 - b).sqrt()
+    return mean + b.sqrt() * z if k > 1 else mean
+
+
+def _always_noise(x, eps_hat, k, beta, alpha_bar, z):
+    return algorithm_2_step(x, eps_hat, k, beta, alpha_bar, 0 * z) + beta[k - 1].sqrt() * z
+
+
+def _adds_eps(x, eps_hat, k, beta, alpha_bar, z):
+    return algorithm_2_step(x, -eps_hat, k, beta, alpha_bar, z)
+
+
+def _next_beta(x, eps_hat, k, beta, alpha_bar, z):
+    return algorithm_2_step(x, eps_hat, k, beta.roll(-1), alpha_bar, z)
+
+
+def _beta_as_std(x, eps_hat, k, beta, alpha_bar, z):
+    return algorithm_2_step(x, eps_hat, k, beta, alpha_bar, beta[k - 1].sqrt() * z)
+
+
+def _earlier_alpha_bar(x, eps_hat, k, beta, alpha_bar, z):
+    return algorithm_2_step(x, eps_hat, k, beta, alpha_bar.roll(1), z)
+
+
+def _table_steps():
+    g, schedule = torch.Generator().manual_seed(0), DDPM(T=20, beta_min=0.01, beta_max=0.3)
+    x, eps_hat, z = torch.randn(3, 5, 2, generator=g, dtype=torch.float64)
+    return [(x, eps_hat, k, schedule.beta, schedule.alpha_bar, z) for k in (12, 2, 1)]
+
+
+exercise(
+    "03.5",
+    level=3,
+    solution=algorithm_2_step,
+    inputs=_table_steps,
+    task="Write `algorithm_2_step`, one step of the sampler as the paper prints it:\n\n"
+    "$$x_{k-1} = \\frac{1}{\\sqrt{1 - \\beta_k}}\\Big(x_k - \\frac{\\beta_k}{\\sqrt{1 - \\bar\\alpha_k}}\\,"
+    "\\hat\\epsilon\\Big) + \\sqrt{\\beta_k}\\; z, \\qquad z = 0 \\text{ in the last step, } k = 1.$$\n\n"
+    "`beta` and `alpha_bar` are the tables of our `DDPM` class, with $T$ and $T + 1$ entries.",
+    hint="`alpha_bar[0]` is the data, but `beta[0]` belongs to the first step. And look at what the formula says of z.",
+    wrong={
+        _always_noise: "the last step, k = 1, must add no noise: it would stay on the samples.",
+        _adds_eps: "the guessed noise is subtracted, not added.",
+        _next_beta: "off by one: the step from k to k - 1 uses beta[k - 1].",
+        _beta_as_std: "beta is a variance: z goes with its square root.",
+        _earlier_alpha_bar: "off by one: alpha_bar has an entry for the data, so x at k uses alpha_bar[k].",
+    },
+)

@@ -1,0 +1,194 @@
+"""Exercises of lesson 07: classifier-free guidance."""
+
+import torch
+
+from minidiff.course.exercises import exercise
+from minidiff.schedules import uniform_grid
+
+
+def walk_along(cond, null, w):
+    """The guided estimate from the one with and the one without the prompt."""
+    return null + w * (cond - null)
+
+
+def _away(cond, null, w):
+    return null - w * (cond - null)
+
+
+def _off_by_one(cond, null, w):
+    return cond + w * (cond - null)
+
+
+def _swapped(cond, null, w):
+    return cond + w * (null - cond)
+
+
+def _two_estimates():
+    generator = torch.Generator().manual_seed(0)
+    cond, null = torch.randn(2, 4, 2, generator=generator)
+    return [(cond, null, w) for w in (0.0, 1.0, 3.0)]
+
+
+exercise(
+    "07.1",
+    level=1,
+    solution=walk_along,
+    inputs=_two_estimates,
+    task="Write `walk_along`: start at the estimate without the prompt, `null`, and walk `w` times "
+    "the way to the one with the prompt, `cond`. So $w = 0$ gives `null`, $w = 1$ gives `cond`.",
+    hint="The way from null to cond is cond - null. Take it w times, beginning at null.",
+    wrong={
+        _away: "the sign is wrong: that walks away from the prompt.",
+        _off_by_one: "w = 1 should give cond. Yours starts at cond, which is Ho & Salimans' way to count.",
+        _swapped: "w = 0 gives cond and w = 1 gives null: the two estimates are swapped.",
+    },
+)
+
+
+def to_ours(paper_w):
+    """Our w for a w of Ho & Salimans, who write (1 + w) cond - w null."""
+    return paper_w + 1
+
+
+def _minus(paper_w):
+    return paper_w - 1
+
+
+def _the_same(paper_w):
+    return paper_w
+
+
+exercise(
+    "07.2",
+    level=1,
+    solution=to_ours,
+    inputs=lambda: [(0.0,), (0.3,), (4.0,)],
+    task="A program guides with Ho & Salimans' formula, $(1 + w)$ `cond` $-\\ w$ `null`. Write "
+    "`to_ours`, which turns its $w$ into the one that does the same here.",
+    hint="For which w does their formula give plain cond? For which does ours?",
+    wrong={
+        _minus: "that is the other direction: from ours to theirs.",
+        _the_same: "their w = 0 is plain cond; here that is w = 1.",
+    },
+)
+
+
+def steer_away(cond, null, negative, w):
+    """The guided estimate with a negative prompt."""
+    return negative + w * (cond - negative)
+
+
+def _from_null(cond, null, negative, w):
+    return null + w * (cond - negative)
+
+
+def _ignores(cond, null, negative, w):
+    return null + w * (cond - null)
+
+
+def _subtracts(cond, null, negative, w):
+    return cond - w * negative
+
+
+def _three_estimates():
+    generator = torch.Generator().manual_seed(1)
+    cond, null, negative = torch.randn(3, 4, 2, generator=generator)
+    return [(cond, null, negative, w) for w in (1.0, 2.0)]
+
+
+exercise(
+    "07.3",
+    level=2,
+    solution=steer_away,
+    inputs=_three_estimates,
+    task="Three estimates of one noisy picture: `cond` with the prompt, `null` without, `negative` "
+    "with the negative prompt. Write `steer_away`, the guided estimate as this lesson uses a "
+    "negative prompt. One of the four arguments is not needed.",
+    hint="The negative prompt takes the place of the empty one, everywhere.",
+    wrong={
+        _from_null: "it replaces null at both places: the walk also starts at the negative estimate.",
+        _ignores: "that is plain guidance: the negative prompt plays no part in it.",
+        _subtracts: "a weighted mean needs weights that sum to 1, or w = 1 is not plain cond.",
+    },
+)
+
+
+def calls_within(ts, low, high):
+    """Network calls of a one-call-a-step sampler, guided only where low <= t <= high."""
+    starts = ts[:-1]  # the last time is where the walk ends: nothing is asked there
+    guided = (low <= starts) & (starts <= high)
+    return len(starts) + int(guided.sum())
+
+
+def _guided_only(ts, low, high):
+    starts = ts[:-1]
+    return 2 * int(((low <= starts) & (starts <= high)).sum())
+
+
+def _everywhere(ts, low, high):
+    return 2 * (len(ts) - 1)
+
+
+def _asks_at_the_end(ts, low, high):
+    return len(ts) + int(((low <= ts) & (ts <= high)).sum())
+
+
+exercise(
+    "07.4",
+    level=2,
+    solution=calls_within,
+    inputs=lambda: [
+        (uniform_grid(n), low, high) for n in (10, 25) for low, high in [(0.23, 0.77), (0.51, 0.99)]
+    ],
+    task="DDIM asks its denoiser once a step, at the time where the step starts. The denoiser is "
+    "guided where `low` $\\le t \\le$ `high`, and plain elsewhere. Write `calls_within`: how often is "
+    "the *network* called on the grid of times `ts`?",
+    hint="Every step asks with the prompt. Which steps ask a second time?",
+    wrong={
+        _guided_only: "the steps outside the interval ask the network as well, once each.",
+        _everywhere: "outside the interval a step needs only one call.",
+        _asks_at_the_end: "ts holds one time more than there are steps: nothing is asked at the last.",
+    },
+)
+
+
+def spread_factor(guided, plain, share):
+    """What each guided sample (B, ...) is multiplied with, about its mean: (B,)."""
+    ratio = plain.flatten(1).std(1) / guided.flatten(1).std(1)
+    return share * ratio + (1 - share)
+
+
+def _upside_down(guided, plain, share):
+    return share * guided.flatten(1).std(1) / plain.flatten(1).std(1) + (1 - share)
+
+
+def _one_for_all(guided, plain, share):
+    return (share * plain.std() / guided.std() + (1 - share)).expand(len(guided))
+
+
+def _share_of_the_other(guided, plain, share):
+    return (1 - share) * plain.flatten(1).std(1) / guided.flatten(1).std(1) + share
+
+
+def _spreads():
+    generator = torch.Generator().manual_seed(2)
+    guided, plain = torch.randn(2, 3, 1, 4, 4, generator=generator)
+    size = torch.tensor([1.0, 2.0, 4.0]).view(3, 1, 1, 1)
+    return [(size * guided, plain, share) for share in (0.0, 0.3, 1.0)]
+
+
+exercise(
+    "07.5",
+    level=3,
+    solution=spread_factor,
+    inputs=_spreads,
+    task="Write `spread_factor`, the heart of `rescale`: for each sample of a batch `guided` (B, ...), "
+    "the number that it is multiplied with. `share` 0 gives 1; `share` 1 gives the number that "
+    "brings the sample's standard deviation to that of its partner in `plain`.",
+    hint="flatten(1) makes one row of each sample, std(1) measures each row. Then mix with 1.",
+    wrong={
+        _upside_down: "upside down: a guided sample that is too wide must shrink.",
+        _one_for_all: "each sample has its own factor; yours measures the whole batch at once.",
+        _share_of_the_other: "share 0 should give 1, and share 1 the whole correction.",
+    },
+)

@@ -1,0 +1,141 @@
+"""The stored lessons: run them in place, and find what would spoil them for a reader or a test."""
+
+import copy
+import os
+import subprocess
+from pathlib import Path
+
+import ipykernel.kernelspec
+import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm.auto import tqdm
+
+from minidiff.course.lint import findings
+from minidiff.files import replacing
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+_CELL_METADATA = {"tags", "jupyter", "nbgrader"}
+
+
+class _ThisPython(AsyncKernelManager):
+    """A kernel of the running interpreter, whatever kernels a user has registered."""
+
+    kernel_spec = KernelSpec(
+        resource_dir=ipykernel.kernelspec.RESOURCES, **ipykernel.kernelspec.get_kernel_dict()
+    )
+
+
+def run(paths=None, timeout=600):
+    """Executes lessons in place, top to bottom in fresh kernels; returns the paths that changed.
+
+    paths: notebooks, by default all lessons. timeout: seconds for a cell. A lesson is written
+    only when all of it ran: a cell that raises or writes to stderr is a RuntimeError that names
+    it, and leaves the file as it was. Running twice on one machine changes nothing.
+    """
+    changed = []
+    for path in tqdm(paths_of(paths), desc="lessons", disable=None):
+        before = path.read_text(encoding="utf-8")
+        after = nbformat.writes(normalise(_execute(path, before, timeout))) + "\n"
+        if after != before:
+            _write(path, after)
+            changed.append(path)
+    return changed
+
+
+def lint(paths=None):
+    """What is wrong with stored lessons, by default all: one text per finding, none when clean."""
+    found, samples = [], {}
+    for path in paths_of(paths):
+        nb = nbformat.read(path, as_version=4)
+        found += [f"{path.name}: {text}" for text in findings(path, nb)]
+        if nb != normalise(nb):
+            found.append(f"{path.name}: not in the form that `minidiff lessons run` writes")
+        for cell in nb.cells:
+            if "sample" in cell.metadata.get("tags", []):
+                samples.setdefault(cell.source.strip(), path.name)
+    if len(samples) > 1:
+        found.append(f"the `sample` cells differ between {' and '.join(samples.values())}")
+    return found
+
+
+def normalise(nb):
+    """A copy without what changes from run to run or from machine to machine.
+
+    Cell ids and widget ids are numbered, recorded times, widget state and versions dropped.
+    """
+    nb, count, widgets = copy.deepcopy(nb), 0, {}
+    nb.metadata, nb.nbformat, nb.nbformat_minor = nbformat.from_dict(_METADATA), 4, 5
+    for number, cell in enumerate(nb.cells):
+        cell.id = f"cell-{number:02}"
+        kept = {key: cell.metadata[key] for key in _CELL_METADATA & set(cell.metadata)}
+        cell.metadata = nbformat.from_dict(kept)
+        if cell.cell_type != "code":
+            continue
+        count += bool(cell.source.strip())
+        cell.execution_count = count if cell.source.strip() else None
+        for out in cell.outputs:
+            if "execution_count" in out:
+                out.execution_count = cell.execution_count
+            if out.output_type == "error":  # a traceback holds colours and paths of the machine
+                out.traceback = [f"{out.ename}: {out.evalue}"]
+            if view := out.get("data", {}).get(WIDGET):
+                view.model_id = widgets.setdefault(view.model_id, f"widget-{len(widgets) + 1}")
+    return nb
+
+
+def paths_of(paths):
+    """The lessons asked for, by default all of them; FileNotFoundError for one that is missing."""
+    paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"No lesson at {path}.")
+    return paths
+
+
+def _execute(path, text, timeout):
+    nb, at = nbformat.reads(text, as_version=4), 0
+
+    def remember(cell, cell_index):
+        nonlocal at
+        at = cell_index
+
+    client = NotebookClient(
+        nb,
+        timeout=timeout,
+        kernel_manager_class=_ThisPython,
+        resources={"metadata": {"path": str(path.resolve().parent)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+        on_cell_start=remember,
+    )
+    # Lessons are stored as the CPU computes them.
+    env = {key: value for key, value in os.environ.items() if key != "MINIDIFF_DEVICE"}
+    try:
+        client.execute(env=env, stderr=subprocess.DEVNULL)
+    except CellExecutionError as error:
+        raise RuntimeError(f"{path.name}, cell {at}: {error.ename}: {error.evalue}") from None
+    except CellTimeoutError:
+        raise RuntimeError(f"{path.name}, cell {at}: took longer than {timeout} s.") from None
+    except DeadKernelError:
+        raise RuntimeError(f"{path.name}, cell {at}: the kernel died.") from None
+    for number, cell in enumerate(nb.cells):
+        for out in cell.get("outputs", []):
+            if out.get("name") == "stderr":
+                line = out.text.strip().splitlines()[0]
+                raise RuntimeError(f"{path.name}, cell {number}: wrote to stderr: {line}")
+    return nb
+
+
+def _write(path, text):
+    """Replaces the file at once: an interrupted run leaves the old one."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,223 @@
+"""The lessons as a site: static pages that work from a folder, with no network and no kernel.
+
+nbconvert renders the cells. What a reader without a kernel needs is done to the notebook before:
+pictures become files with alternative text taken from the prose, animations get their frames, so
+that a slider can step through them, and live controls point to the picture that stands for them.
+"""
+
+import ast
+import base64
+import html
+import io
+import re
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jinja2
+import nbformat
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_output
+from PIL import Image
+from tqdm.auto import tqdm
+
+from minidiff.course.lessons import NOTEBOOKS, WIDGET
+
+FILES = Path(__file__).with_name("files")
+_ALT = 240  # characters: a description is read out in one go
+_RECODE = 48_000  # bytes from which a picture is worth half a second of recoding
+_BAR = re.compile(r"\d+%\|")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"(])")
+# A sentence that describes a picture speaks in such words.
+_LOOKS = re.compile(
+    r"\b(pictures?|figures?|stills?|animation|rows?|columns?|panels?|curves?|lines?|bars?|dots?|"
+    r"clouds?|arrows?|digits?|left|right|top|above|below|blue|orange|grey|black|white)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass
+class Lesson:
+    """One page: where it lies, what it is called, and what stands on it."""
+
+    page: str
+    title: str = ""
+    summary: str = ""
+    picture: str = ""
+    headings: list = field(default_factory=list)
+    body: str = ""
+
+
+def build(folder, paths=None):
+    """Writes lessons, by default all, as a site into `folder`; returns the pages' paths.
+
+    The first page is index.html, the contents. What else lies in the folder stays. A folder that
+    is a file is a NotADirectoryError, a missing lesson a FileNotFoundError.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"folder must be a folder to write the site into, got {folder}.")
+    paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
+    for path in paths:
+        if not path.is_file():
+            raise FileNotFoundError(f"No lesson at {path}.")
+    shutil.copytree(FILES / "static", folder / "static", dirs_exist_ok=True)
+    pages = {path.name: f"{path.stem}.html" for path in paths}
+    lessons = [_lesson(path, folder, pages) for path in tqdm(paths, desc="site", disable=None)]
+    loader = jinja2.FileSystemLoader(FILES)
+    templates = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)
+    page, written = templates.get_template("page.html.j2"), [folder / "index.html"]
+    contents = templates.get_template("contents.html.j2").render(lessons=lessons)
+    _write(written[0], contents)
+    for before, lesson, after in zip([None, *lessons], lessons, [*lessons[1:], None]):
+        written.append(folder / lesson.page)
+        _write(written[-1], page.render(lesson=lesson, before=before, after=after))
+    return written
+
+
+def _write(path, text):
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _lesson(path, folder, pages):
+    nb, store = nbformat.read(path, as_version=4), folder / path.stem
+    store.mkdir(parents=True, exist_ok=True)
+    lesson = Lesson(pages[path.name])
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type == "code":
+            alt = _alt(nb.cells, number)
+            cell.outputs = [
+                made
+                for i, out in enumerate(cell.outputs)
+                if (made := _output(out, alt, store, f"{number:02}-{i}"))
+            ]
+    exporter = HTMLExporter(
+        template_name="cells", extra_template_basedirs=[str(FILES)], exclude_anchor_links=True
+    )
+    soup = BeautifulSoup(exporter.from_notebook_node(nb)[0], "html.parser")
+    _mend(soup, path.parent, store, pages)
+    lesson.title = soup.h1.get_text() if soup.h1 else path.stem
+    first = soup.h1.find_next("p") if soup.h1 else None
+    lesson.summary = _told(_sentences(first.get_text())) if first else ""
+    lesson.picture = next((image["src"] for image in soup.select("figure img")), "")
+    lesson.headings = [(h["id"], h.get_text()) for h in soup.select("h2")]
+    lesson.body = str(soup)
+    return lesson
+
+
+def _output(out, alt, store, name):
+    """A stored output as the page shows it, or None for one that means nothing there."""
+    data = out.get("data", {})
+    if WIDGET in data:
+        if _BAR.search(data.get("text/plain", "")):
+            return None
+        return _html('<p class="note">In JupyterLab, live controls stand here.</p>')
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            return _html(_figure(base64.b64decode(data[kind]), alt, store, name))
+    if "image/svg+xml" in data:
+        _write(store / f"{name}.svg", "".join(data["image/svg+xml"]))
+        return _html(_image(f"{store.name}/{name}.svg", alt))
+    return out
+
+
+def _html(text):
+    return new_output("display_data", {"text/html": text})
+
+
+def _image(source, alt, size=""):
+    return f'<img src="{source}" alt="{html.escape(alt)}" loading="lazy"{size}>'
+
+
+def _figure(data, alt, store, name):
+    """The picture as a file, or as files if it moves: HTML that shows its last frame."""
+    picture, sources, times = Image.open(io.BytesIO(data)), [], []
+    count = getattr(picture, "n_frames", 1)
+    for i in range(count):
+        picture.seek(i)
+        frame, kind = picture.convert("RGB"), "webp"
+        if count == 1 and len(data) < _RECODE:
+            kind = (picture.format or "png").lower()
+            (store / f"{name}.{kind}").write_bytes(data)
+        else:
+            name_i = f"{name}-{i:02}" if count > 1 else name
+            frame.save(store / f"{name_i}.webp", lossless=True, method=1)
+        suffix = f"-{i:02}" if count > 1 else ""
+        sources.append(f"{store.name}/{name}{suffix}.{kind}")
+        times.append(f"{picture.info.get('duration', 0):.0f}")
+    image = _image(sources[-1], alt, f' width="{picture.width}" height="{picture.height}"')
+    moves = f' data-frames="{" ".join(sources)}" data-times="{" ".join(times)}"'
+    return f"<figure{moves if count > 1 else ''}>{image}</figure>"
+
+
+def _alt(cells, number):
+    """What the picture of a code cell shows: its title, and the sentence that describes it."""
+    titles = []
+    try:
+        tree = ast.parse(cells[number].source)
+    except SyntaxError:  # a notebook's own commands are no Python
+        tree = ast.Module([], [])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "title":
+            if isinstance(node.value, ast.Constant):
+                titles.append(f"{node.value.value}.")
+    return " ".join([*titles, _description(cells, number)]).strip() or "A figure."
+
+
+def _description(cells, number):
+    """The sentences, below the picture or above it, that speak most of what is to be seen."""
+    prose = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown"]
+    below = [f"\n{cells[i].source}".split("\n#")[0] for i in prose if i > number][:1]
+    above = [f"\n{cells[i].source}".split("\n#")[-1] for i in prose if i < number][-1:]
+    near = [_sentences(text)[:4] for text in below] + [_sentences(text)[-6:] for text in above]
+    told = [_told(sentences[i:]) for sentences in near for i in range(len(sentences))]
+    return max([*told, ""], key=lambda text: (_looks(text), -len(text)))
+
+
+def _told(sentences):
+    """What the sentences tell before they ask, or speak of what follows; not more than fits."""
+    text = ""
+    for sentence in sentences:
+        if sentence[-1] in "?:" or "Predict" in sentence or (text and len(text + sentence) > _ALT):
+            break
+        text = f"{text} {sentence}".strip()
+    return text
+
+
+def _looks(text):
+    named = bool(re.match(r"(The|Two|Three) (picture|figure|still|animation)", text))
+    return 9 * named + len(set(_LOOKS.findall(text.lower())))
+
+
+def _sentences(source):
+    """Sentences of a markdown cell, without headings, tables, code and displayed equations."""
+    prose = re.sub(r"(?m)^[#|][^\n]*|(?s:```.*?```|\$\$.*?\$\$)", "", source)
+    return [text for text in _SENTENCE_END.split(_plain(prose)) if text]
+
+
+def _plain(text):
+    """Prose without the marks of Markdown and TeX."""
+    text = re.sub(r"\\(?:hat|bar|text|mathrm|mathbf|tilde)\s*|[\\$*`{}]", "", text)
+    return " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).split())
+
+
+def _mend(soup, notebooks, store, pages):
+    """Places to link to, links between lessons, files that lessons name, tables in their boxes."""
+    for heading in soup.select("h2, h3"):
+        heading["id"] = "-".join(heading.get_text().split())  # as JupyterLab names them
+    for link in soup.select("a[href]"):
+        target, _, place = link["href"].partition("#")
+        if "//" in target or not target:
+            continue
+        if target in pages:
+            link["href"] = pages[target] + (f"#{place}" if place else "")
+        else:
+            link.unwrap()  # what is no lesson does not come along
+    for image in soup.select("img[src]"):
+        file = notebooks / image["src"]
+        if file.is_file() and not image["src"].startswith(f"{store.name}/"):
+            shutil.copy(file, store / file.name)
+            image["src"] = f"{store.name}/{file.name}"
+    for table in soup.select("table"):
+        table.wrap(soup.new_tag("div", attrs={"class": "wide"}))

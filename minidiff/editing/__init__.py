@@ -1,0 +1,18 @@
+"""Editing a given picture, or points: functions around denoisers and samplers, which stay as they are.
+
+    inpaint        denoiser -> denoiser   x0_hat is the picture itself where the mask is False
+    resampled      sampler -> sampler     RePaint: every step is undone with noise and taken again
+    invert         generator              DDIM's line walked from the data towards the noise
+
+Beside them are whole edits with a `Model`: `fill`, `fill_window`, `image_to_image`, `reprompt`,
+`interpolate`.
+"""
+
+from .inpainting import check_mask, extend, fill, inpaint, renoise, resampled, to_latents
+from .inversion import image_to_image, interpolate, invert, remaining, reprompt, slerp
+from .patches import fill_window
+
+__all__ = [
+    "check_mask", "extend", "fill", "fill_window", "image_to_image", "inpaint", "interpolate",
+    "invert", "remaining", "renoise", "reprompt", "resampled", "slerp", "to_latents",
+]  # fmt: skip

@@ -1,0 +1,133 @@
+"""Inpainting: a hole in a picture, or in points, filled with what fits its surroundings.
+
+A mask is a boolean tensor, True where something new is wanted, False where the picture is kept. Its
+axes are the last ones of what it masks: (H, W) for pictures (B, C, H, W), (2,) for points (B, 2).
+"""
+
+import torch
+import torch.nn.functional as F
+
+from ..samplers import ddpm, last, noise_like
+from ..sampling import check_count, noise_for, walk
+from ..schedules import check_times
+
+
+def inpaint(denoise, known, mask):
+    """Keep x0_hat at `known` where the mask is False; a denoiser again, so any sampler takes it.
+
+    known: x0 (B, *), or (1, *) for all samples alike. Goes outside `guide` and `clip`; a sampler
+    that walks to t = 0 then ends at `known` there (Song et al. 2021, score SDE, appendix I.2).
+    """
+    mask = check_mask(mask, known)
+    return lambda x, t: torch.where(mask, denoise(x, t), known)
+
+
+def check_mask(mask, known):
+    """The mask as a tensor; ValueError unless it is boolean, fits `known` and has both values."""
+    mask, axes = torch.as_tensor(mask), min(2, known.ndim - 1)
+    if mask.dtype != torch.bool:
+        raise ValueError(f"mask must be boolean, True where to fill, got {mask.dtype}")
+    sizes = zip(reversed(mask.shape), reversed(known.shape))
+    fits = all(m == k or (m == 1 and i >= axes) for i, (m, k) in enumerate(sizes))
+    if not fits or not axes <= mask.ndim <= known.ndim:
+        raise ValueError(
+            f"mask must have the size of what it masks, {tuple(known.shape[-axes:])}, "
+            f"got {tuple(mask.shape)}"
+        )
+    if not mask.any():
+        raise ValueError("mask must be True somewhere: it marks nothing to fill")
+    if mask.all():
+        raise ValueError("mask must be False somewhere: to keep nothing is to generate, model(...)")
+    return mask.to(known.device)
+
+
+def renoise(schedule, x, s, t, generator=None):
+    """Take x from time s up to t > s again: one draw of q(x_t | x_s), (B, *) -> (B, *).
+
+    The forward process over part of its way (Lugmayr et al. 2022, algorithm 1, line 10).
+    """
+    s, t = check_times(s), check_times(t)
+    if not s < t:
+        raise ValueError(f"renoise goes from s up to a larger t, got s = {s:g} and t = {t:g}")
+    (alpha_s, sigma_s), (alpha, sigma) = schedule(s), schedule(t)
+    keep = alpha / alpha_s
+    return keep * x + (sigma.square() - (keep * sigma_s).square()).sqrt() * noise_like(x, generator)
+
+
+def resampled(sampler, times=5, jump=1, generator=None):
+    """RePaint (Lugmayr et al. 2022, section 4.2): a sampler that takes every `jump` steps `times` times.
+
+    In between it renoises, so that hole and surroundings, which come from two sources, get the
+    chance to agree at each noise level. Yields the steps that stand, as many as `sampler` does;
+    calls the denoiser `times` times as often. The paper's r is `times`, its j `jump`.
+    """
+    check_count("times", times, 1)
+    check_count("jump", jump, 1)
+
+    def sample(denoise, schedule, x, ts):
+        for first in range(0, len(ts) - 1, jump):
+            stretch = ts[first : first + jump + 1]
+            for _ in range(times - 1):
+                x_s = last(sampler(denoise, schedule, x, stretch))
+                x = renoise(schedule, x_s, stretch[-1], stretch[0], generator)
+            for x, x0_hat in sampler(denoise, schedule, x, stretch):
+                yield x, x0_hat
+
+    return sample
+
+
+def extend(pictures, left=0, right=0, above=0, below=0):
+    """A larger canvas: pictures (B, C, H, W) in its middle, and the mask (H', W') of what is new.
+
+    The new part repeats the picture's edge, so that an encoder sees no false border.
+    """
+    sides = left, right, above, below
+    if min(sides) < 0 or not any(sides):
+        raise ValueError(f"extend needs pixels to add, none negative, got {sides}")
+    old = torch.zeros(pictures.shape[-2:], dtype=torch.bool)
+    return F.pad(pictures, sides, mode="replicate"), F.pad(old, sides, value=True)
+
+
+def to_latents(mask, shape):
+    """A mask in pixels as one in latents of that shape: new wherever any of its pixels is."""
+    fold = mask.shape[-1] // shape[-1]
+    if fold == 1:
+        return mask
+    pixels = mask.float().view(-1, 1, *mask.shape[-2:])
+    return F.max_pool2d(pixels, fold).bool().view(*mask.shape[:-2], *shape[-2:])
+
+
+@torch.no_grad()
+def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25, w=None):
+    """Paint the hole anew: pictures (B, C, H, W) or points in, the same out, equal where mask is False.
+
+    prompts: one a sample, by default none. sampler: by default RePaint with 5 resamples; any sampler
+    alone is the plain variant. ValueError for a mask or a size that does not fit.
+    """
+    check_size(model, pictures)
+    mask = check_mask(mask, pictures)
+    x0 = model.codec.encode(pictures)
+    hole = to_latents(mask, x0.shape) if pictures.ndim > 2 else mask
+    denoise = inpaint(prompted(model, prompts, len(pictures), w), x0, hole)
+    ts = model.grid(steps)
+    x = model.schedule(ts[0])[1] * noise_for(x0, seed)
+    made = walk(model, denoise, x, ts, sampler or resampled(ddpm), seed)
+    # Decoding what was encoded costs a little, in latents and in rounding: paste what is known.
+    return torch.where(mask, made, pictures)
+
+
+def prompted(model, prompts, n, w):
+    """`model.prompted`, where None stands for n times no prompt."""
+    return model.prompted([model.encoder.null] * n if prompts is None else prompts, w)
+
+
+def check_size(model, pictures):
+    """ValueError for pictures that the codec and the network cannot fold."""
+    if pictures.ndim < 4:
+        return
+    fold = getattr(model.codec, "fold", 1) * model.denoiser.net.fold
+    if any(n == 0 or n % fold for n in pictures.shape[-2:]):
+        raise ValueError(
+            f"pictures must be multiples of {fold} high and wide for this model, at least {fold}, "
+            f"got {tuple(pictures.shape[-2:])}"
+        )

@@ -1,0 +1,103 @@
+"""A picture taken part of the way to noise, or to the noise it comes from, and down another way."""
+
+import torch
+import torch.nn.functional as F
+
+from ..denoiser import noising
+from ..guidance import given
+from ..samplers import ddim, last, move, stepper
+from ..sampling import check_count, noise_for, walk
+from ..schedules import uniform_grid
+from .inpainting import check_size, prompted
+
+
+@torch.no_grad()
+def invert(denoise, schedule, x0, ts, rounds=0):
+    """DDIM backwards: the noise from which `ddim` over the same ts comes back to x0 (B, *).
+
+    ts decreases, as for a sampler, and ends above 0, where x0 stands for the hardly noised x; it is
+    walked from its end to its start. Yields (x, x0_hat). A step up guesses with the estimate at its
+    clean end, where DDIM will use the noisy one (Song et al. 2021, section 4.3); each of `rounds`
+    estimates again where the guess arrived, towards the exact inverse (Garibi et al. 2024, ReNoise).
+    Invert without `clip` and with w = 1: what they cut off cannot be recovered.
+    """
+    steps, x = list(zip(stepper(schedule, ts), ts[1:])), x0
+    if not ts[-1] > 0:
+        raise ValueError("ts must end above 0 for inversion, such as uniform_grid(50)[:-1]")
+    for (t, there, here), s in reversed(steps):
+        x0_hat = denoise(x, s)
+        for _ in range(rounds):
+            x0_hat = denoise(move(x, x0_hat, here, there), t)
+        x = move(x, x0_hat, here, there)  # with x0_hat given, a step is a line: it runs both ways
+        yield x, x0_hat
+
+
+def slerp(a, b, share):
+    """From noise a to noise b (B, *) along the great circle between them, so that it stays noise.
+
+    The plain average of two noises is too short: its standard deviation is 0.7. share 0 gives a,
+    1 gives b (Shoemake 1985, section 3.3).
+    """
+    cosine = F.cosine_similarity(a.flatten(1), b.flatten(1)).clamp(-0.9999, 0.9999)
+    angle = cosine.acos().view(-1, *[1] * (a.ndim - 1))
+    return (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
+
+
+def remaining(ts, strength):
+    """The part of a grid that begins at time `strength`, with that time in front."""
+    return torch.cat([torch.full_like(ts[:1], strength), ts[ts < strength]])
+
+
+@torch.no_grad()
+def image_to_image(model, pictures, strength, prompts=None, *, seed=0, steps=None, w=None):
+    """Noise the pictures up to time `strength` and walk down from there (Meng et al. 2022, SDEdit).
+
+    strength: 0 gives the pictures back, 1 takes nothing from them. Otherwise as `fill`.
+    """
+    check_strength(strength)
+    check_size(model, pictures)
+    if strength == 0:
+        return pictures
+    ts = remaining(model.grid(steps or model.steps), strength)
+    x0 = model.codec.encode(pictures)
+    x = noising(model.schedule, x0, ts[0], noise_for(x0, seed))
+    return walk(model, prompted(model, prompts, len(pictures), w), x, ts, model.sampler, seed)
+
+
+@torch.no_grad()
+def reprompt(model, pictures, before, after, *, strength=1.0, steps=50, w=None):
+    """Change what a prompt changes: invert with the prompts `before`, sample with `after`.
+
+    strength: how far to invert, 0 to 1; less keeps more. w: of the way down; up it is 1.
+    """
+    check_strength(strength, least=2 / steps)
+    check_size(model, pictures)
+    ts = remaining(uniform_grid(steps), strength)
+    x = inverted(model, pictures, before, ts)
+    return walk(model, prompted(model, after, len(pictures), w), x, ts, ddim)
+
+
+@torch.no_grad()
+def interpolate(model, first, second, frames=8, prompts=None, *, steps=50):
+    """`frames` pictures from the picture first (1, *) to second (1, *), through their noises."""
+    check_count("frames", frames, 2)
+    check_size(model, first)
+    ts = uniform_grid(steps)
+    x = inverted(model, torch.cat([first, second]), prompts, ts)
+    shares = torch.linspace(0, 1, frames).view(-1, *[1] * (x.ndim - 1))
+    between = slerp(x[:1], x[1:], shares)
+    middle = prompted(model, prompts and [prompts[0]] * frames, frames, 1)
+    return walk(model, middle, between, ts, ddim)
+
+
+def inverted(model, pictures, prompts, ts):
+    """The noise that pictures come from under their prompts, over a grid that ends at 0."""
+    prompts = [model.encoder.null] * len(pictures) if prompts is None else prompts
+    denoise = given(model.denoiser, *model.encoder(prompts))  # neither guided nor clipped
+    return last(invert(denoise, model.schedule, model.codec.encode(pictures), ts[:-1], rounds=2))
+
+
+def check_strength(strength, least=0.0):
+    """ValueError unless strength lies in least..1."""
+    if not least <= strength <= 1:
+        raise ValueError(f"strength must be from {least:g} to 1, got {strength:g}")

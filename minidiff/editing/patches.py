@@ -1,0 +1,27 @@
+"""A hole in a large picture, filled by a network that sees a patch at a time."""
+
+from ..data.photos import FOLD
+from .inpainting import check_mask, fill
+
+
+def fill_window(model, picture, mask, *, seed=0, margin=32, steps=50, **settings):
+    """`fill` for a hole in a large picture (B, C, H, W): works on a window around the hole.
+
+    margin: pixels around the hole that the network is shown. settings: those of `fill`.
+    """
+    mask = check_mask(mask, picture)
+    rows, columns = (span(mask.any(axis), margin) for axis in (1, 0))
+    filled = picture.clone()
+    window = picture[..., rows, columns]
+    filled[..., rows, columns] = fill(
+        model, window, mask[rows, columns], seed=seed, steps=steps, **settings
+    )
+    return filled
+
+
+def span(marked, margin):
+    """The slice from the first to the last marked, and a margin; a multiple of FOLD long."""
+    where = marked.nonzero()
+    first, end = max(0, int(where[0]) - margin), min(len(marked), int(where[-1]) + 1 + margin)
+    end = min(len(marked), end + -(end - first) % FOLD)
+    return slice(max(0, first - -(end - first) % FOLD), end)

@@ -1,0 +1,1 @@
+"""Scores: distances with their floors, judges that read pictures, and tables of both."""

@@ -1,0 +1,9 @@
+"""Networks: `net(x, t, *cond) -> out`, x and out (B, *), t (B,) in [0, 1].
+
+cond, where there is one, is `tokens (B, L, D), mask (B, L)` with mask True on the tokens that count.
+"""
+
+from .mlp import PointNet
+from .unet import UNet
+
+__all__ = ["PointNet", "UNet"]

@@ -1,0 +1,113 @@
+"""A network for pictures and latents."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .layers import Attention, Deaf, ResBlock, time_features, zero
+
+
+class Stage(nn.Module):
+    """A ResBlock; where asked, then attention among the pixels and from the pixels to the tokens."""
+
+    def __init__(self, channels, out, emb_width, attends=False, token_width=None):
+        super().__init__()
+        self.block = ResBlock(channels, out, emb_width)
+        self.look = Attention(out) if attends else Deaf()
+        self.listen = Attention(out, token_width) if attends and token_width else Deaf()
+
+    def forward(self, x, emb, tokens, mask):
+        return self.listen(self.look(self.block(x, emb)), tokens, mask)
+
+
+class UNet(nn.Module):
+    """A tiny U-Net for pictures or latents: x (B, channels, H, W), t (B,) -> (B, channels, H, W).
+
+    channels: of x. width: at the highest resolution; widths: its multiples, one per resolution.
+    depth: stages per resolution. patch: pixels folded into channels at the door (space to depth),
+    which makes a step 4 times cheaper at patch 2. token_width: D of the tokens, None for a network
+    without condition. Attention works at the lowest resolution (Ho et al. 2020, appendix B; Rombach
+    et al. 2022, section 3.3). The average of the tokens joins the time in every block's FiLM.
+    """
+
+    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
+        super().__init__()
+        self.channels, self.width, self.patch = channels, width, patch
+        self.fold = patch * 2 ** (len(widths) - 1)
+        emb = 4 * width
+        self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
+        self.pool = nn.Linear(token_width, emb) if token_width else None
+        self.enter = nn.Conv2d(channels * patch**2, width, 3, padding=1)
+        sizes = [width * multiple for multiple in widths]
+        low = len(sizes) - 1
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        now = width
+        for level, size in enumerate(sizes):
+            for _ in range(depth):
+                self.down.append(Stage(now, size, emb, level == low, token_width))
+                now = size
+            if level < low:
+                self.down.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
+        self.middle = Stage(now, now, emb, True, token_width)
+        for level, size in reversed(list(enumerate(sizes))):
+            for _ in range(depth):
+                self.up.append(Stage(now + size, size, emb, level == low, token_width))
+                now = size
+            if level:
+                now_up = nn.Conv2d(now, now, 3, padding=1)
+                self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), now_up))
+        exit = zero(nn.Conv2d(width, channels * patch**2, 3, padding=1))
+        self.exit = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), exit)
+
+    def forward(self, x, t, tokens=None, mask=None):
+        self.check(x, tokens)
+        emb = self.time(time_features(t, 4 * self.width))
+        if self.pool:
+            share = mask.to(x) / mask.sum(1, keepdim=True)
+            emb = emb + self.pool((share[:, None] @ tokens)[:, 0])
+        h, skips = self.enter(F.pixel_unshuffle(x, self.patch)), []
+        for layer in self.down:
+            if isinstance(layer, Stage):
+                h = layer(h, emb, tokens, mask)
+                skips.append(h)
+            else:
+                h = layer(h)
+        h = self.middle(h, emb, tokens, mask)
+        for layer in self.up:
+            if isinstance(layer, Stage):
+                h = layer(torch.cat([h, skips.pop()], 1), emb, tokens, mask)
+            else:
+                h = layer(h)
+        return F.pixel_shuffle(self.exit(h), self.patch)
+
+    def check(self, x, tokens):
+        """ValueError for a picture or a condition that this network does not take."""
+        if x.ndim != 4 or x.shape[1] != self.channels or any(n % self.fold for n in x.shape[2:]):
+            raise ValueError(
+                f"x must have shape (B, {self.channels}, H, W) with H and W multiples of "
+                f"{self.fold}, got {tuple(x.shape)}"
+            )
+        if (tokens is None) != (self.pool is None):
+            raise ValueError(
+                "cond must be "
+                + ("tokens and mask, got none" if self.pool else "empty, got tokens")
+            )
+        if tokens is not None and len(tokens) != len(x):
+            raise ValueError(
+                f"cond must have one entry per picture, got {len(tokens)} for {len(x)}"
+            )
+
+
+def local(net):
+    """The network without what looks at a whole picture at once: attention and group norms.
+
+    What is left are convolutions, so each place hears its surroundings alone, a picture may have
+    any size, and a part of it is denoised as it would be within the whole.
+    """
+    for module in list(net.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.Identity())
+            elif isinstance(child, Attention):
+                setattr(module, name, Deaf())
+    return net

@@ -1,0 +1,1 @@
+"""What the lessons are drawn with: figures, controls, tools to paint with."""
