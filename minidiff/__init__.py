@@ -8,7 +8,7 @@ pictures = model([3, 1, 4])          # (3, 1, 28, 28), in 0..1
 from .codecs import Autoencoder, Pixels, Scaled
 from .conditions import LabelEncoder, TextEncoder, Tokenizer, Unconditional
 from .denoiser import TARGETS, Denoiser, noising
-from .guidance import clip, given, guide, rescale, within
+from .guidance import clip, given, guidance_interval, guidance_rescale, guide
 from .model import Model
 from .nets import PointNet, UNet
 from .pretrained import load
@@ -19,15 +19,16 @@ from .schedules import (
     flow,
     log_snr,
     log_snr_grid,
-    middle_times,
+    logit_normal_times,
+    stratified_times,
     uniform_grid,
-    uniform_times,
-)  # fmt: skip
+)
 from .training import train
 
 __all__ = [
     "DDPM", "TARGETS", "Autoencoder", "Denoiser", "LabelEncoder", "Model", "Pixels", "PointNet",
     "Scaled", "TextEncoder", "Tokenizer", "UNet", "Unconditional", "clip", "cosine", "ddim", "ddpm",
-    "dpmpp_2m", "flow", "given", "guide", "heun", "last", "load", "log_snr", "log_snr_grid",
-    "middle_times", "noising", "rescale", "train", "uniform_grid", "uniform_times", "within",
+    "dpmpp_2m", "flow", "given", "guidance_interval", "guidance_rescale", "guide", "heun", "last",
+    "load", "log_snr", "log_snr_grid", "logit_normal_times", "noising", "stratified_times", "train",
+    "uniform_grid",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ x (B, *), t () or (B,), x0_hat (B, *).
 import torch
 from torch import nn
 
-from .schedules import check_times, uniform_times
+from .schedules import check_times, stratified_times
 
 # What the network is trained to output, as (a, b) in `target = a * x0 + b * eps`.
 TARGETS = {
@@ -18,7 +18,7 @@ TARGETS = {
 }
 
 
-def like(value, x):
+def append_dims(value, x):
     """Shape a schedule value, () or (B,), so that it multiplies x (B, *)."""
     return value.reshape(-1, *[1] * (x.ndim - 1)).to(x) if value.ndim else value
 
@@ -36,7 +36,7 @@ def noising(schedule, x0, t, eps):
     if t.ndim and t.shape != x0.shape[:1]:
         raise ValueError(f"t must be a number or have shape ({len(x0)},), got {tuple(t.shape)}")
     alpha, sigma = schedule(t)
-    return like(alpha, x0) * x0 + like(sigma, x0) * eps
+    return append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps
 
 
 class Denoiser(nn.Module):
@@ -48,7 +48,7 @@ class Denoiser(nn.Module):
     times: `times(n, generator) -> t (n,)`, the training times.
     """
 
-    def __init__(self, net, schedule, target="v", times=uniform_times):
+    def __init__(self, net, schedule, target="v", times=stratified_times):
         super().__init__()
         if target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
@@ -61,7 +61,7 @@ class Denoiser(nn.Module):
         """
         check_batch(x)
         t = torch.as_tensor(t)
-        alpha, sigma = (like(value, x) for value in self.schedule(t))  # which checks t
+        alpha, sigma = (append_dims(value, x) for value in self.schedule(t))  # which checks t
         a, b = TARGETS[self.target](alpha, sigma)
         out = self.net(x, t.to(x).expand(len(x)), *cond)
         determinant = alpha * b - sigma * a
@@ -70,16 +70,16 @@ class Denoiser(nn.Module):
     def loss(self, x0, *cond, generator=None):
         """Mean squared error of the target at random times; x0 (B, *), a scalar comes back."""
         check_batch(x0)
-        return self.error(x0, *self.draw(x0.shape, generator), *cond)
+        return self.loss_at(x0, *self.draw_noise(x0.shape, generator), *cond)
 
-    def draw(self, shape, generator=None):
+    def draw_noise(self, shape, generator=None):
         """The randomness of one training step: times t (B,) and noise eps `shape`, on the CPU."""
         return self.times(shape[0], generator), torch.randn(shape, generator=generator)
 
-    def error(self, x0, t, eps, *cond):
+    def loss_at(self, x0, t, eps, *cond):
         """The loss for given times and noise (Ho et al. 2020, eq. 14, for any target)."""
         eps = eps.to(x0)
-        alpha, sigma = (like(value, x0) for value in self.schedule(t))
+        alpha, sigma = (append_dims(value, x0) for value in self.schedule(t))
         a, b = TARGETS[self.target](alpha, sigma)
         out = self.net(noising(self.schedule, x0, t, eps), t.to(x0), *cond)
         return (out - (a * x0 + b * eps)).square().mean()

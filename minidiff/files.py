@@ -8,7 +8,7 @@ from safetensors import SafetensorError
 
 
 @contextmanager
-def replacing(path):
+def atomic_write(path):
     """Yield a temporary path beside `path`; rename it to `path` if the block succeeds.
 
     OSError in one sentence (a full disk, a missing folder) if not; the old file stays as it was.

@@ -2,7 +2,7 @@
 
 import torch
 
-from .denoiser import like
+from .denoiser import append_dims
 
 
 def given(denoise, *cond):
@@ -19,7 +19,7 @@ def guide(denoise, null, w):
     return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
 
 
-def within(guided, plain, low, high):
+def guidance_interval(guided, plain, low, high):
     """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
 
     Only the denoiser that is used is called, so steps outside the interval cost what `plain` costs
@@ -30,7 +30,7 @@ def within(guided, plain, low, high):
     return lambda x, t: (guided if low <= t <= high else plain)(x, t)
 
 
-def rescale(guided, plain, share=0.7):
+def guidance_rescale(guided, plain, share=0.7):
     """Bring the spread of each guided x0_hat, about its mean, back towards that of the plain one.
 
     share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
@@ -42,7 +42,7 @@ def rescale(guided, plain, share=0.7):
         # About the mean, where the paper scales all: there estimates have mean 0, pixels have not.
         middle, std = x0_hat.flatten(1).mean(1), x0_hat.flatten(1).std(1)
         factor = 1 + share * (wanted / std - 1)
-        return torch.lerp(like(middle, x0_hat), x0_hat, like(factor, x0_hat))
+        return torch.lerp(append_dims(middle, x0_hat), x0_hat, append_dims(factor, x0_hat))
 
     return denoise
 

@@ -37,13 +37,13 @@ class Model(nn.Module):
         x0 = self.codec.encode(pictures)
         return self.denoiser.loss(x0, *self.encoder(prompts), generator=generator)
 
-    def draw(self, pictures, generator=None):
+    def draw_noise(self, pictures, generator=None):
         """The randomness of `loss` on pictures of the usual size: times t (B,), noise (B, *shape)."""
-        return self.denoiser.draw((len(pictures), *self.shape), generator)
+        return self.denoiser.draw_noise((len(pictures), *self.shape), generator)
 
-    def error(self, pictures, prompts, t, eps):
+    def loss_at(self, pictures, prompts, t, eps):
         """`loss` for given times and noise."""
-        return self.denoiser.error(self.codec.encode(pictures), t, eps, *self.encoder(prompts))
+        return self.denoiser.loss_at(self.codec.encode(pictures), t, eps, *self.encoder(prompts))
 
     def prompted(self, prompts, w=None, negative=None):
         """The denoiser of (x, t) that these prompts steer, one prompt a sample.

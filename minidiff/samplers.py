@@ -28,7 +28,7 @@ def stepper(schedule, ts):
     return zip(ts, marks, marks[1:])
 
 
-def move(x, x0_hat, now, nxt):
+def ddim_step(x, x0_hat, now, nxt):
     """x at the next time if x0_hat holds still on the way; DDIM's step (Song et al. 2021, eq. 12).
 
     It is alpha_s x0_hat + sigma_s eps_hat with eps_hat = (x - alpha x0_hat) / sigma, multiplied out.
@@ -81,7 +81,7 @@ def ddim(denoise, schedule, x, ts, eta=0.0, generator=None):
         if eta:  # that much of the noise is drawn anew
             (alpha_s, sigma_s), std = nxt, eta * posterior(now, nxt)[2]
             nxt = alpha_s, (sigma_s.square() - std.square()).sqrt()
-        x = move(x, x0_hat, now, nxt)
+        x = ddim_step(x, x0_hat, now, nxt)
         if std > 0:
             x += std * noise_like(x, generator)
         yield x, x0_hat
@@ -123,7 +123,7 @@ def dpmpp_2m(denoise, schedule, x, ts):
         ahead = x0_hat
         if before is not None and nxt[1] > 0:
             ahead = x0_hat + (x0_hat - before) * (lam_s - lam) / (2 * (lam - lam_before))
-        x = move(x, ahead, now, nxt)
+        x = ddim_step(x, ahead, now, nxt)
         before, lam_before = x0_hat, lam
         yield x, x0_hat
 

@@ -10,7 +10,7 @@ from .samplers import ddpm, last
 
 
 @torch.no_grad()
-def walks(model, prompts, seed=0, *, w=None, negative=None, ts=None, sampler=None, batch=64):
+def trajectories(model, prompts, seed=0, *, w=None, negative=None, ts=None, sampler=None, batch=64):
     """For every `batch` prompts in turn the start x and a sampler's steps (x, x0_hat) from there.
 
     Together they end at what `model(prompts, seed=seed)` decodes. Sample i depends on its prompt, i
@@ -27,18 +27,18 @@ def walks(model, prompts, seed=0, *, w=None, negative=None, ts=None, sampler=Non
 
 
 @torch.no_grad()
-def finished(model, walks, bar):
+def finished(model, trajectories, bar):
     """The decoded samples (n, *) at the end of each walk; `bar.update()` is called at every step."""
-    for x, steps in walks:
+    for x, steps in trajectories:
         for x, _ in steps:
             bar.update()
         yield model.codec.decode(x).cpu().float()
 
 
 @torch.no_grad()
-def watched(model, walks, bar):
+def frames(model, trajectories, bar):
     """Decoded pairs along the first walk: x_t and the network's x0_hat of it; at last x0 twice."""
-    x, steps = next(walks)
+    x, steps = next(trajectories)
     for after, x0_hat in steps:
         bar.update()
         yield tuple(model.codec.decode(each).cpu().float() for each in (x, x0_hat))

@@ -106,7 +106,7 @@ def check_steps(n):
         raise ValueError(f"n must be a whole number of steps, at least 1, got {n!r}")
 
 
-def uniform_times(n, generator=None):
+def stratified_times(n, generator=None):
     """n training times spread evenly over (0, 1], one random shift for all; shape (n,).
 
     Each time alone is uniform; together they cover the range, so the loss varies less from batch
@@ -117,20 +117,20 @@ def uniform_times(n, generator=None):
 
 
 def log_snr_times(schedule, start=1.0, end=2e-3, points=1000):
-    """A function like `uniform_times` whose times are uniform in log-SNR instead of in t."""
+    """A function like `stratified_times` whose times are uniform in log-SNR instead of in t."""
     grid = log_snr_grid(schedule, points, start, end)[:-1]
 
     def times(n, generator=None):
-        place = uniform_times(n, generator) * (points - 1)
+        place = stratified_times(n, generator) * (points - 1)
         index = place.long().clamp(max=points - 2)
         return torch.lerp(grid[index], grid[index + 1], place - index)
 
     return times
 
 
-def middle_times(n, generator=None):
+def logit_normal_times(n, generator=None):
     """Training times with a logit-normal density, few at either end (Esser et al. 2024, eq. 19).
 
     What a scene shows, and how it is drawn, is settled between noise and picture.
     """
-    return torch.special.ndtri(uniform_times(n, generator)).sigmoid()
+    return torch.special.ndtri(stratified_times(n, generator)).sigmoid()

@@ -34,8 +34,8 @@ BUGS = [
     Bug(
         "noise subtracted instead of added",
         "denoiser.py",
-        "return like(alpha, x0) * x0 + like(sigma, x0) * eps",
-        "return like(alpha, x0) * x0 - like(sigma, x0) * eps",
+        "return append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps",
+        "return append_dims(alpha, x0) * x0 - append_dims(sigma, x0) * eps",
         "test_denoiser.py",
         "01_noising",
     ),

@@ -8,7 +8,7 @@ from torch import nn
 
 import minidiff
 from minidiff import pretrained
-from minidiff.files import replacing
+from minidiff.files import atomic_write
 from minidiff.training.checkpoints import load_state, load_weights, save_state, save_weights
 
 
@@ -29,7 +29,7 @@ def test_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "state.pt"
     save_state(path, {"step": 1})
     with pytest.raises(OSError, match=r"cannot write .*state.pt"):
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("half of it")
             raise OSError("No space left on device")
     assert load_state(path) == {"step": 1}

@@ -7,7 +7,7 @@ import torch
 
 from minidiff import pretrained
 from minidiff.codecs import Autoencoder, Pixels, Scaled
-from minidiff.codecs.autoencoder import edges
+from minidiff.codecs.autoencoder import gradients
 from minidiff.codecs.tiles import Tiled
 from minidiff.data import scenes
 
@@ -92,7 +92,7 @@ def test_statistics_are_measured_in_training_only():
     assert torch.equal(codec.std, before)
     codec.train()
     for _ in range(300):
-        codec.measure(torch.randn(4, 4, 8, 8, generator=seeded()) * 5 + 2)
+        codec.update_statistics(torch.randn(4, 4, 8, 8, generator=seeded()) * 5 + 2)
     z = torch.randn(4, 4, 8, 8, generator=seeded()) * 5 + 2
     torch.testing.assert_close(codec.std.flatten(), z.std((0, 2, 3)), rtol=0.02, atol=0.02)
     torch.testing.assert_close(codec.mean.flatten(), z.mean((0, 2, 3)), rtol=0.02, atol=0.02)
@@ -110,7 +110,7 @@ def test_the_divergence_in_the_loss_is_that_of_gaussians():
 
 def test_edges_are_differences_of_neighbours():
     ramp = torch.arange(4.0).expand(1, 3, 4, 4)  # grows to the right by 1
-    found = edges(ramp)
+    found = gradients(ramp)
     assert found.shape == (1, 3, 2, 3, 3)
     assert found[:, :, 0].eq(1).all() and found[:, :, 1].eq(0).all()
 

@@ -54,7 +54,7 @@ def test_targets_are_the_papers():
     alpha, sigma = cosine(t)
     wanted = {"eps": eps, "x0": x0, "v": alpha * eps - sigma * x0, "flow": eps - x0}
     for target, value in wanted.items():
-        error = Denoiser(lambda x, t: value, cosine, target).error(x0, t.expand(64), eps)
+        error = Denoiser(lambda x, t: value, cosine, target).loss_at(x0, t.expand(64), eps)
         assert error < 1e-12, target
 
 
@@ -68,7 +68,7 @@ def test_flow_target_is_the_slope_of_the_path():
 def test_loss_is_the_mean_squared_error_at_the_drawn_times():
     x0 = batch((16, 1, 4, 4))[0]
     denoiser = Denoiser(lambda x, t: torch.zeros_like(x), cosine, "eps")
-    t, eps = denoiser.draw(x0.shape, torch.Generator().manual_seed(3))
+    t, eps = denoiser.draw_noise(x0.shape, torch.Generator().manual_seed(3))
     loss = denoiser.loss(x0, generator=torch.Generator().manual_seed(3))
     torch.testing.assert_close(loss, eps.square().mean())
     assert denoiser.loss(x0, generator=torch.Generator().manual_seed(4)) != loss

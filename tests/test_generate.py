@@ -17,7 +17,7 @@ from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.samplers import ddim, ddpm, last
-from minidiff.sampling import walks, within_memory
+from minidiff.sampling import trajectories, within_memory
 from minidiff.schedules import cosine, uniform_grid
 
 WORDS = "a red blue fox cat in snow night two".split()
@@ -117,7 +117,7 @@ def test_a_folder_that_exists_and_pictures_enlarged(tmp_path):
 def test_sample_i_depends_on_no_chunk_and_no_number(sampler, tiny):
     def made(prompts, batch):
         way = dict(ts=uniform_grid(3), sampler=sampler, w=2.0)
-        ends = [last(steps) for _, steps in walks(tiny, prompts, 4, batch=batch, **way)]
+        ends = [last(steps) for _, steps in trajectories(tiny, prompts, 4, batch=batch, **way)]
         return torch.cat(ends)
 
     prompts = ["a fox", "two cat", "a blue cat in snow", "a fox", "a fox"]

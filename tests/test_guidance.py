@@ -5,7 +5,17 @@ import torch
 from diffusers.guiders import ClassifierFreeGuidance
 from diffusers.guiders.guider_utils import rescale_noise_cfg
 
-from minidiff import cosine, ddim, given, guide, heun, last, rescale, uniform_grid, within
+from minidiff import (
+    cosine,
+    ddim,
+    given,
+    guidance_interval,
+    guidance_rescale,
+    guide,
+    heun,
+    last,
+    uniform_grid,
+)
 from minidiff.data.points import Mixture, eight_gaussians
 
 T = torch.tensor(0.5)
@@ -103,7 +113,7 @@ def test_guidance_is_the_score_of_the_sharpened_law():
 @pytest.mark.parametrize("t, inside", [(0.19, 0), (0.2, 1), (0.5, 1), (0.8, 1), (0.81, 0)])
 def test_within_uses_guided_inside_the_interval_only(t, inside):
     guided, plain = Counted(still(1.0)), Counted(still(0.0))
-    assert within(guided, plain, 0.2, 0.8)(pictures(0), torch.tensor(t)) == inside
+    assert guidance_interval(guided, plain, 0.2, 0.8)(pictures(0), torch.tensor(t)) == inside
     assert (guided.calls, plain.calls) == (inside, 1 - inside)
 
 
@@ -113,17 +123,17 @@ def test_an_interval_saves_calls_and_its_ends_are_the_plain_cases():
     )
     x, ts = pictures(0, (7, 2)), uniform_grid(10)
     guided = guide(cond, null, 2.0)
-    last(ddim(within(guided, cond, 0.25, 0.75), cosine, x, ts))
+    last(ddim(guidance_interval(guided, cond, 0.25, 0.75), cosine, x, ts))
     inside = sum(0.25 <= t <= 0.75 for t in ts[:-1].tolist())
     assert (cond.calls, null.calls) == (10, inside)
     for low, high, same in [(0, 1, guided), (2, 3, cond)]:
-        made = last(heun(within(guided, cond, low, high), cosine, x, ts))
+        made = last(heun(guidance_interval(guided, cond, low, high), cosine, x, ts))
         assert torch.equal(made, last(heun(same, cosine, x, ts)))
 
 
 def test_within_refuses_an_empty_interval():
     with pytest.raises(ValueError, match="low must not exceed high, got low 0.8 and high 0.2"):
-        within(still(0), still(1), 0.8, 0.2)
+        guidance_interval(still(0), still(1), 0.8, 0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -133,16 +143,16 @@ def test_rescale_is_the_papers_about_the_mean_for_every_rank(share, shape):
     guided -= guided.mean(tuple(range(1, guided.ndim)), keepdim=True)
     wanted = rescale_noise_cfg(guided, plain, share)
     for mean in (0.0, -0.8):  # paper is -1: most of a digit's pixels
-        made = rescale(still(guided + mean), still(plain - 0.5), share)(guided, T)
+        made = guidance_rescale(still(guided + mean), still(plain - 0.5), share)(guided, T)
         torch.testing.assert_close(made, wanted + mean)
 
 
 def test_rescale_brings_back_the_spread():
     guided, plain = 3 * pictures(0), pictures(1)
-    made = rescale(still(guided), still(plain), 1.0)(guided, T)
+    made = guidance_rescale(still(guided), still(plain), 1.0)(guided, T)
     torch.testing.assert_close(made.flatten(1).std(1), plain.flatten(1).std(1))
     torch.testing.assert_close(made.flatten(1).mean(1), guided.flatten(1).mean(1))
-    assert torch.equal(rescale(still(guided), still(plain), 0.0)(guided, T), guided)
+    assert torch.equal(guidance_rescale(still(guided), still(plain), 0.0)(guided, T), guided)
 
 
 def test_a_negative_prompt_takes_the_place_of_null():

@@ -8,13 +8,13 @@ from minidiff.codecs import Pixels, Scaled
 from minidiff.data.points import swiss_roll
 from minidiff.evaluation.distances import chamfer, floor
 from minidiff.recipes import RECIPES
-from minidiff.training.devices import pick
+from minidiff.training.devices import get_device
 
 
 def digits():
     torch.manual_seed(0)
     model = RECIPES["digits"].model().eval()
-    torch.nn.init.normal_(model.denoiser.net.exit[-1].weight, std=0.1)
+    torch.nn.init.normal_(model.denoiser.net.conv_out[-1].weight, std=0.1)
     return model
 
 
@@ -87,12 +87,12 @@ def test_bad_prompts():
 
 def test_devices(monkeypatch):
     monkeypatch.delenv("MINIDIFF_DEVICE", raising=False)
-    assert pick().type == "cpu" and pick("auto").type in ("cpu", "cuda", "mps")
+    assert get_device().type == "cpu" and get_device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(ValueError, match="device must be auto, cpu, cuda or mps, got 'tpu'"):
-        pick("tpu")
+        get_device("tpu")
     monkeypatch.setenv("MINIDIFF_DEVICE", "tpu")
     with pytest.raises(ValueError, match="tpu"):
-        pick()
+        get_device()
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="this machine has none"):
-            pick("cuda")
+            get_device("cuda")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from minidiff.nets import PointNet, UNet
-from minidiff.nets.layers import Attention, ResBlock, time_features, weights
+from minidiff.nets.layers import Attention, ResBlock, attention_map, time_features
 
 
 def unet(**settings):
@@ -73,7 +73,7 @@ def test_attention_weights_are_what_forward_uses():
     torch.nn.init.eye_(attention.out.weight)
     x, (tokens, mask) = torch.randn(2, 8, 4, 4), cond(2)
     mask[1, 1:] = False
-    share = weights(attention, x, tokens, mask)  # (B, H W, L), mean over heads
+    share = attention_map(attention, x, tokens, mask)  # (B, H W, L), mean over heads
     torch.testing.assert_close(share.sum(-1), torch.ones(2, 16))
     assert (share[1, :, 1:] == 0).all()
     # With one token left, every pixel receives that token's value.

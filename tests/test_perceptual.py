@@ -1,4 +1,4 @@
-"""Sharpening a codec: only its decoder moves, and towards what the eye sees."""
+"""Sharpening a codec: only its decoder moves, and towards what the network sees."""
 
 import copy
 
@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from minidiff.codecs import Autoencoder
-from minidiff.codecs.autoencoder import mistakes
-from minidiff.codecs.perceptual import STAGES, Sharpened, looks
+from minidiff.codecs.autoencoder import reconstruction_loss
+from minidiff.codecs.perceptual import STAGES, Sharpened, perceptual_features
 from minidiff.data.scenes import scene_data
 from minidiff.evaluation.judges import scenes as scene_judge
 from minidiff.training import train
@@ -42,13 +42,19 @@ def test_a_loss_without_the_eye_is_the_codecs_own(pictures):
     z, log_variance = model.codec.posterior(pictures)
     noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(0))
     made = model.codec.picture(z + (log_variance / 2).exp() * noise)
-    torch.testing.assert_close(plain, mistakes(made, pictures))
-    assert seen > plain + 0.1  # an untrained decoder looks like nothing
+    torch.testing.assert_close(plain, reconstruction_loss(made, pictures))
+    assert seen > plain + 0.1  # an untrained decoder perceptual_features like nothing
 
 
 def test_the_eye_looks_at_three_sizes_and_same_pictures_look_the_same(pictures):
-    eye = scene_judge.load()
-    assert [tuple(h.shape[2:]) for h in looks(eye, pictures)] == [(32, 32), (16, 16), (8, 8)]
+    network = scene_judge.load()
+    assert [tuple(h.shape[2:]) for h in perceptual_features(network, pictures)] == [
+        (32, 32),
+        (16, 16),
+        (8, 8),
+    ]
     assert len(STAGES) == 3
-    for a, b in zip(looks(eye, pictures), looks(eye, pictures.clone())):
+    for a, b in zip(
+        perceptual_features(network, pictures), perceptual_features(network, pictures.clone())
+    ):
         assert torch.equal(a, b)

@@ -157,7 +157,7 @@ def test_a_window_holds_the_hole_and_its_margin_and_folds(first, end):
     marked[first:end] = True
     span = patches.span(marked, 5)
     assert 0 <= span.start <= max(0, first - 5) and min(64, end + 5) <= span.stop <= 64
-    assert (span.stop - span.start) % photos.FOLD == 0
+    assert (span.stop - span.start) % photos.FACTOR == 0
 
 
 def test_seam_is_one_for_even_texture_and_more_for_a_visible_edge():
@@ -176,6 +176,6 @@ def test_the_shipped_networks_are_small_and_know_their_photograph(name):
     picture = model.codec.encode(photos.load(name)[..., :128, :128])
     eps = torch.randn(picture.shape, generator=generator_at(0, 0))
     with torch.no_grad():
-        error = model.denoiser.error(picture, t, eps)
+        error = model.denoiser.loss_at(picture, t, eps)
         blind = (model.schedule(t)[0] * eps - model.schedule(t)[1] * picture).square().mean()
     assert error < blind / 2

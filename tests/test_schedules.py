@@ -13,8 +13,8 @@ from minidiff.schedules import (
     log_snr,
     log_snr_grid,
     log_snr_times,
+    stratified_times,
     uniform_grid,
-    uniform_times,
 )
 
 SCHEDULES = [cosine, flow, DDPM(), DDPM(T=100, beta_max=0.12)]
@@ -106,7 +106,7 @@ def test_number_of_steps(n):
 
 
 def test_training_times_cover_the_range_evenly():
-    times = uniform_times(1000, torch.Generator().manual_seed(0))
+    times = stratified_times(1000, torch.Generator().manual_seed(0))
     assert 0 < times.min() and times.max() <= 1
     assert (times.sort().values.diff() - 1e-3).abs().max() < 1e-5
     assert (times.diff() < 0).any() and (times.diff() > 0).any()  # shuffled

@@ -95,8 +95,10 @@ def test_error_of_what_is_drawn_is_the_loss():
     """The two halves that processes share: they draw for all, and err on their part."""
     model, g = tiny(), torch.Generator()
     pictures, prompts = point_data()(8, g.manual_seed(1))
-    drawn = model.draw(pictures, g.manual_seed(2))
-    assert model.error(pictures, prompts, *drawn) == model.loss(pictures, prompts, g.manual_seed(2))
+    drawn = model.draw_noise(pictures, g.manual_seed(2))
+    assert model.loss_at(pictures, prompts, *drawn) == model.loss(
+        pictures, prompts, g.manual_seed(2)
+    )
 
 
 def test_progress_counts_steps_and_images():

@@ -44,7 +44,7 @@ def interrupted_at(number, recipe):
 
 def main(folder):
     told = {"argv": sys.argv[1:]}
-    with distributed.team(torch.device("cpu")):
+    with distributed.process_group(torch.device("cpu")):
         rank = distributed.rank()
         told["whole"], whole = losses(None)
         # a time limit that only the second process has: both stop

@@ -28,7 +28,7 @@ def generate(args):
     w = model.w if args.guidance is None else args.guidance
     if args.negative is not None and w == 1:
         raise ValueError("--negative needs --guidance, a number other than 1")
-    prompts = prompts or unasked(model.encoder)
+    prompts = prompts or default_prompts(model.encoder)
     asked = [prompt for prompt in prompts for _ in range(args.n)]
     writers.check_count(len(asked), suffix, pictures, args.frames)
     if args.size:
@@ -39,32 +39,32 @@ def generate(args):
     batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
     ts = model.grid(args.steps or model.steps)
     way = dict(w=w, negative=args.negative, ts=ts, sampler=sampler, batch=batch)
-    walks, steps = sampling.walks(model, asked, args.seed, **way), len(ts) - 1
+    trajectories, steps = sampling.trajectories(model, asked, args.seed, **way), len(ts) - 1
     total = math.ceil(len(asked) / batch) * steps
     with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
-        watch = sampling.watched if args.frames else sampling.finished
-        made = sampling.within_memory(watch(model, walks, bar), min(batch, len(asked)))
+        watch = sampling.frames if args.frames else sampling.finished
+        made = sampling.within_memory(watch(model, trajectories, bar), min(batch, len(asked)))
         if args.frames:
             writers.film(path, made, steps, args.enlarge)
         elif suffix == ".png":
             writers.grid(path, torch.cat(list(made)), prompts, args.enlarge)
         elif suffix == ".npz":
             name = "images" if pictures else "points"
-            writers.arrays(path, made, len(asked), name, **told(asked, model.encoder))
+            writers.arrays(path, made, len(asked), name, **metadata(asked, model.encoder))
         else:
             writers.folder(path, made, asked, args.enlarge or 1)
     print(args.out)
     return 0
 
 
-def unasked(encoder):
+def default_prompts(encoder):
     """What to generate if nobody says: a sample of each label, or of anything."""
     if isinstance(encoder, LabelEncoder):
         return [str(label) for label in range(encoder.classes)]
     return [encoder.null]
 
 
-def told(asked, encoder):
+def metadata(asked, encoder):
     """What an .npz says of its samples beside them, by name: labels, prompts or nothing."""
     if isinstance(encoder, Unconditional):
         return {}

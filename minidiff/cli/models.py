@@ -6,14 +6,14 @@ import torch
 
 from .. import pretrained
 from ..model import Model
-from ..training.devices import pick
+from ..training.devices import get_device
 
 LARGEST = 1024  # pixels on a side
 
 
 def open_model(name, device):
     """A shipped model, or the one in a folder that `train` wrote, and the name of its recipe."""
-    device, folder = pick(device), pretrained.HERE
+    device, folder = get_device(device), pretrained.HERE
     if name not in pretrained.manifest() and Path(name).is_dir():
         folder, known = Path(name), list(pretrained.manifest(name))
         if not known:
@@ -44,8 +44,8 @@ def resize(model, width, height):
     """Have the model paint pictures of another size in pixels. ValueError for one it cannot take."""
     if len(model.shape) != 3:
         raise ValueError("--size is for models of pictures, and this one paints none")
-    codec = getattr(model.codec, "fold", 1)
-    multiple = codec * model.denoiser.net.fold
+    codec = getattr(model.codec, "factor", 1)
+    multiple = codec * model.denoiser.net.factor
     if any(side % multiple or not 0 < side <= LARGEST for side in (width, height)):
         raise ValueError(
             f"--size must be two multiples of {multiple} from {multiple} to {LARGEST}, such as "

@@ -13,7 +13,7 @@ from ..files import check_writable
 from ..recipes import RECIPES, toml
 from ..sampling import within_memory
 from ..training import distributed
-from ..training.devices import pick
+from ..training.devices import get_device
 from .models import look_up
 
 
@@ -27,7 +27,7 @@ def train(args):
     name = given.pop("recipe")
     recipe = look_up("recipe", name, RECIPES)
     folder = Path(given.pop("out", Path("runs") / Path(args.recipe).stem))
-    device = pick(given.pop("device", None))
+    device = get_device(given.pop("device", None))
     settings = {"images": recipe.images, "seed": 0} | recipe.settings | given
     state, images = folder / "state.pt", settings["images"]
     if state.exists() and not args.resume:
@@ -38,7 +38,7 @@ def train(args):
     check_writable(state)
     spent = pretrained.manifest(folder).get(name, {}).get("minutes", 0) if args.resume else 0
     started, progress = time.monotonic(), None
-    with distributed.team(device) as device, interrupts() as interrupted:
+    with distributed.process_group(device) as device, interrupts() as interrupted:
         torch.manual_seed(settings["seed"])  # the networks' first weights
         steps = training.train(
             recipe.model(),
@@ -53,7 +53,7 @@ def train(args):
             for progress in within_memory(steps, settings.get("batch", 64)):
                 bar.set_postfix_str(f"loss {progress.loss:.3f}", refresh=False)
                 bar.update(progress.images - bar.n)
-                stopped = distributed.anyone(interrupted)
+                stopped = distributed.any_rank(interrupted)
                 if stopped:
                     break
             steps.close()  # which saves the state

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..files import check_writable, replacing
+from ..files import atomic_write, check_writable
 
 GRID, FILM, FRAMES = 400, 16, 60  # most pictures in a grid, in an animation; most frames of it
 
@@ -115,17 +115,17 @@ def film(path, pairs, steps, scale=None):
 
 
 def save(path, data):
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(data)
 
 
-def arrays(path, chunks, total, name, **told):
-    """An .npz of all `total` samples under `name`, and of the arrays `told` about them.
+def arrays(path, chunks, total, name, **metadata):
+    """An .npz of all `total` samples under `name`, and of the arrays `metadata` about them.
 
     Written as np.savez would, but with one chunk at a time.
     """
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for label, values in told.items():
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for label, values in metadata.items():
             with archive.open(f"{label}.npy", "w") as entry:
                 np.save(entry, values)
         with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
@@ -153,7 +153,7 @@ def folder(path, chunks, prompts, scale=1):
                 index.writerow(["file", "prompt"])
             for tile, (number, prompt) in zip(figures.tiles(chunk), asked):
                 name = f"{number:0{digits}}.png"
-                with replacing(path / name) as temporary:
+                with atomic_write(path / name) as temporary:
                     large = tile.repeat(scale, 0).repeat(scale, 1)
                     figures.picture(large).save(temporary, "png")
                 index.writerow([name, prompt])

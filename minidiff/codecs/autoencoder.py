@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..nets.layers import zero
+from ..nets.layers import zero_init
 
 
 class Residual(nn.Module):
@@ -14,7 +14,7 @@ class Residual(nn.Module):
     def __init__(self, channels):
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = zero(nn.Conv2d(channels, channels, 3, padding=1))
+        self.conv2 = zero_init(nn.Conv2d(channels, channels, 3, padding=1))
 
     def forward(self, x):
         return x + self.conv2(F.silu(self.conv1(x)))
@@ -29,7 +29,7 @@ class Autoencoder(nn.Module):
     """
 
     range = None
-    fold = 4  # pixels to a latent, each way
+    factor = 4  # pixels to a latent, each way
 
     def __init__(self, latents=4, narrow=32, wide=128):
         super().__init__()
@@ -84,12 +84,12 @@ class Autoencoder(nn.Module):
         z, log_variance = self.posterior(pictures)
         std = (log_variance.clamp(-20, 10) / 2).exp()
         noise = torch.randn(z.shape, generator=generator).to(z)
-        self.measure(z.detach().float())
+        self.update_statistics(z.detach().float())
         divergence = (z.square() + std.square() - 1).float() / 2 - std.float().log()
         made = self.picture(z + std * noise).float()
-        return mistakes(made, pictures) + kl * divergence.mean()
+        return reconstruction_loss(made, pictures) + kl * divergence.mean()
 
-    def measure(self, z, share=0.02):
+    def update_statistics(self, z, share=0.02):
         """Move the stored mean and standard deviation of each channel towards those of a batch."""
         if self.training:
             self.mean.lerp_(z.mean((0, 2, 3))[:, None, None], share)
@@ -98,29 +98,29 @@ class Autoencoder(nn.Module):
     def check(self, pictures):
         """ValueError for what is no batch of colour pictures of a size that folds."""
         shape = tuple(pictures.shape)
-        if len(shape) != 4 or shape[1] != 3 or any(n % self.fold or not n for n in shape[2:]):
+        if len(shape) != 4 or shape[1] != 3 or any(n % self.factor or not n for n in shape[2:]):
             raise ValueError(
                 "pictures must have shape (B, 3, H, W), H and W multiples of "
-                f"{self.fold}, got {shape}"
+                f"{self.factor}, got {shape}"
             )
 
 
-def mistakes(made, pictures):
+def reconstruction_loss(made, pictures):
     """Squared errors of the colours, of the edges, and of the edges at half the size: a scalar."""
-    pairs = [(made, pictures), halved(made, pictures)]
-    return difference(made, pictures) + sum(difference(*map(edges, pair)) for pair in pairs)
+    pairs = [(made, pictures), half_size(made, pictures)]
+    return difference(made, pictures) + sum(difference(*map(gradients, pair)) for pair in pairs)
 
 
 def difference(a, b):
     return (a - b).square().mean()
 
 
-def edges(pictures):
+def gradients(pictures):
     """Differences between neighbours, to the right and below, as (B, 3, 2, H - 1, W - 1)."""
     corner = pictures[..., :-1, :-1]
     return torch.stack([pictures[..., :-1, 1:] - corner, pictures[..., 1:, :-1] - corner], 2)
 
 
-def halved(*batches):
+def half_size(*batches):
     """Each batch of pictures at half its size."""
     return tuple(F.avg_pool2d(pictures, 2) for pictures in batches)

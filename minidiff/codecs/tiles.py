@@ -19,10 +19,10 @@ class Tiled(nn.Module):
 
     def encode(self, pictures):
         self.codec.check(pictures)
-        return self.by_tiles(self.codec.encode, pictures, self.codec.fold, 1)
+        return self.by_tiles(self.codec.encode, pictures, self.codec.factor, 1)
 
     def decode(self, x0):
-        return self.by_tiles(self.codec.decode, x0, 1, self.codec.fold)
+        return self.by_tiles(self.codec.decode, x0, 1, self.codec.factor)
 
     def by_tiles(self, convert, x, before, after):
         """convert(x), x with `before` and the result with `after` pixels to a latent, each way."""

@@ -57,8 +57,8 @@ class TextEncoder(nn.Module):
     def __init__(self, tokenizer, width=64, depth=2, heads=4):
         super().__init__()
         self.tokenizer = tokenizer
-        self.words = nn.Embedding(len(tokenizer.words), width)
-        self.places = nn.Parameter(0.02 * torch.randn(tokenizer.length, width))
+        self.token_embedding = nn.Embedding(len(tokenizer.words), width)
+        self.position_embedding = nn.Parameter(0.02 * torch.randn(tokenizer.length, width))
         layer = nn.TransformerEncoderLayer(
             width,
             heads,
@@ -72,6 +72,8 @@ class TextEncoder(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, prompts):
-        ids, mask = (value.to(self.places.device) for value in self.tokenizer(prompts))
-        tokens = self.layers(self.words(ids) + self.places, src_key_padding_mask=~mask)
+        ids, mask = (value.to(self.position_embedding.device) for value in self.tokenizer(prompts))
+        tokens = self.layers(
+            self.token_embedding(ids) + self.position_embedding, src_key_padding_mask=~mask
+        )
         return self.norm(tokens), mask

@@ -14,7 +14,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm.auto import tqdm
 
 from minidiff.course.lint import findings
-from minidiff.files import replacing
+from minidiff.files import atomic_write
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -137,5 +137,5 @@ def _execute(path, text, timeout):
 
 def _write(path, text):
     """Replaces the file at once: an interrupted run leaves the old one."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -19,7 +19,7 @@ from minidiff.course import lessons
 from minidiff.course.classroom import exercises_of, name_of
 from minidiff.course.exercises import CORRECT, NOT_ATTEMPTED
 from minidiff.course.runner import LARGEST_FILE, LONGEST_TEXT, verdicts
-from minidiff.files import replacing
+from minidiff.files import atomic_write
 
 UNREADABLE = "unreadable"
 
@@ -71,7 +71,7 @@ def mark(path, student):
 def write_csv(marks, path):
     """Writes Marks as a table that spreadsheets open as it is: UTF-8 with its signature."""
     with (
-        replacing(path) as temporary,
+        atomic_write(path) as temporary,
         open(temporary, "w", encoding="utf-8-sig", newline="") as file,
     ):
         table = csv.DictWriter(file, [column.name for column in fields(Mark)])

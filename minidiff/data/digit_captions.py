@@ -153,17 +153,17 @@ def describe(label, words, generator, mention=0.5, vague=0.12):
     def pick(*options):
         return options[int(next(draw) * len(options))]
 
-    told = [phrase for phrase in words if next(draw) < mention and phrase]
-    told = pick(told, told[::-1])
+    said = [phrase for phrase in words if next(draw) < mention and phrase]
+    said = pick(said, said[::-1])
     if next(draw) < vague:
         noun = pick("", ("even ", "odd ")[label % 2]) + pick("digit", "number")
     else:
         noun = pick("", "", "digit ", "number ") + pick(NAMES[label], str(label))
     noun = pick("", "", "", "handwritten ") + noun
-    if told and pick(True, False, False):
-        caption = f"{noun}, {' and '.join(told)}"
+    if said and pick(True, False, False):
+        caption = f"{noun}, {' and '.join(said)}"
     else:
-        before, after = ([p for p in told if ("leaning" in p) == leans] for leans in (False, True))
+        before, after = ([p for p in said if ("leaning" in p) == leans] for leans in (False, True))
         caption = " ".join([*before, noun, *after])
     a = "an " if caption.startswith(("eight", "8", "odd", "even", "upright")) else "a "
     return pick("", a, a, "the ") + caption
@@ -178,9 +178,9 @@ def digit_text_data(dropped=0.1):
 
     def data(n, generator):
         chosen = seen[torch.randint(len(seen), (n,), generator=generator)]
-        told = (torch.rand(n, generator=generator) >= dropped).tolist()
+        kept = (torch.rand(n, generator=generator) >= dropped).tolist()
         captions = [describe(labels[i], words[i], generator) for i in chosen.tolist()]
-        captions = [caption * kept for caption, kept in zip(captions, told)]
+        captions = [caption * keep for caption, keep in zip(captions, kept)]
         return images[chosen].float() / 255, captions
 
     return data

@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .paths import find_datasets
 
-CROP, FOLD = 64, 4
+CROP, FACTOR = 64, 4
 # The shipped photographs, and of each the hole (top, left, height, width) its network never saw.
 HOLES = {
     "chelsea": (24, 118, 32, 32),
@@ -41,7 +41,7 @@ def load(path, side=256):
     except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
         raise ValueError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    width, height = (n - n % FOLD for n in image.size)
+    width, height = (n - n % FACTOR for n in image.size)
     if min(width, height) < CROP:
         raise ValueError(f"{path} must be at least {CROP} pixels high and wide, got {image.size}")
     picture = torch.from_numpy(np.array(image))[:height, :width]

@@ -5,7 +5,7 @@ from functools import cache
 
 import torch
 
-from ..denoiser import like
+from ..denoiser import append_dims
 
 
 def roll(t):
@@ -89,7 +89,7 @@ class Mixture:
 
         def denoise(x, t):
             x_ = x.double()[:, None]  # (B, 1, D)
-            alpha, sigma = (like(v.double(), x_) for v in schedule(torch.as_tensor(t)))
+            alpha, sigma = (append_dims(v.double(), x_) for v in schedule(torch.as_tensor(t)))
             variance = (alpha * stds[:, None]) ** 2 + sigma**2  # (K, 1) or (B, K, 1)
             away = x_ - alpha * means  # (B, K, D)
             logs = -(away**2 / variance + variance.log()).sum(-1) / 2 + weights.log()

@@ -90,11 +90,11 @@ def extend(pictures, left=0, right=0, above=0, below=0):
 
 def to_latents(mask, shape):
     """A mask in pixels as one in latents of that shape: new wherever any of its pixels is."""
-    fold = mask.shape[-1] // shape[-1]
-    if fold == 1:
+    factor = mask.shape[-1] // shape[-1]
+    if factor == 1:
         return mask
     pixels = mask.float().view(-1, 1, *mask.shape[-2:])
-    return F.max_pool2d(pixels, fold).bool().view(*mask.shape[:-2], *shape[-2:])
+    return F.max_pool2d(pixels, factor).bool().view(*mask.shape[:-2], *shape[-2:])
 
 
 @torch.no_grad()
@@ -125,9 +125,9 @@ def check_size(model, pictures):
     """ValueError for pictures that the codec and the network cannot fold."""
     if pictures.ndim < 4:
         return
-    fold = getattr(model.codec, "fold", 1) * model.denoiser.net.fold
-    if any(n == 0 or n % fold for n in pictures.shape[-2:]):
+    factor = getattr(model.codec, "factor", 1) * model.denoiser.net.factor
+    if any(n == 0 or n % factor for n in pictures.shape[-2:]):
         raise ValueError(
-            f"pictures must be multiples of {fold} high and wide for this model, at least {fold}, "
+            f"pictures must be multiples of {factor} high and wide for this model, at least {factor}, "
             f"got {tuple(pictures.shape[-2:])}"
         )

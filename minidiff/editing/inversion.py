@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from ..denoiser import noising
 from ..guidance import given
-from ..samplers import ddim, last, move, stepper
+from ..samplers import ddim, ddim_step, last, stepper
 from ..sampling import check_count, noise_for, walk
 from ..schedules import uniform_grid
 from .inpainting import check_size, prompted
@@ -27,8 +27,9 @@ def invert(denoise, schedule, x0, ts, rounds=0):
     for (t, there, here), s in reversed(steps):
         x0_hat = denoise(x, s)
         for _ in range(rounds):
-            x0_hat = denoise(move(x, x0_hat, here, there), t)
-        x = move(x, x0_hat, here, there)  # with x0_hat given, a step is a line: it runs both ways
+            x0_hat = denoise(ddim_step(x, x0_hat, here, there), t)
+        # with x0_hat given, a step is a line: it runs both ways
+        x = ddim_step(x, x0_hat, here, there)
         yield x, x0_hat
 
 

@@ -1,6 +1,6 @@
 """A hole in a large picture, filled by a network that sees a patch at a time."""
 
-from ..data.photos import FOLD
+from ..data.photos import FACTOR
 from .inpainting import check_mask, fill
 
 
@@ -20,8 +20,8 @@ def fill_window(model, picture, mask, *, seed=0, margin=32, steps=50, **settings
 
 
 def span(marked, margin):
-    """The slice from the first to the last marked, and a margin; a multiple of FOLD long."""
+    """The slice from the first to the last marked, and a margin; a multiple of FACTOR long."""
     where = marked.nonzero()
     first, end = max(0, int(where[0]) - margin), min(len(marked), int(where[-1]) + 1 + margin)
-    end = min(len(marked), end + -(end - first) % FOLD)
-    return slice(max(0, first - -(end - first) % FOLD), end)
+    end = min(len(marked), end + -(end - first) % FACTOR)
+    return slice(max(0, first - -(end - first) % FACTOR), end)

@@ -17,7 +17,7 @@ def time_features(t, width):
     return torch.cat([angles.sin(), angles.cos()], 1)
 
 
-def zero(module):
+def zero_init(module):
     """The same module, starting at 0: a block that ends in it begins as the identity."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
@@ -30,7 +30,7 @@ class ResBlock(nn.Module):
     def __init__(self, channels, out, emb_width):
         super().__init__()
         self.norm1, self.conv1 = nn.GroupNorm(8, channels), nn.Conv2d(channels, out, 3, padding=1)
-        self.norm2, self.conv2 = nn.GroupNorm(8, out), zero(nn.Conv2d(out, out, 3, padding=1))
+        self.norm2, self.conv2 = nn.GroupNorm(8, out), zero_init(nn.Conv2d(out, out, 3, padding=1))
         self.film = nn.Linear(emb_width, 2 * out)
         self.shortcut = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
 
@@ -53,34 +53,34 @@ class Attention(nn.Module):
         self.norm, self.heads = nn.GroupNorm(8, channels), heads
         self.query = nn.Linear(channels, channels)
         self.key_value = nn.Linear(token_width or channels, 2 * channels)
-        self.out = zero(nn.Linear(channels, channels))
+        self.out = zero_init(nn.Linear(channels, channels))
 
     def split(self, h):
         """(B, L, C) -> (B, heads, L, C / heads)."""
         return h.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
-    def asked(self, x, tokens=None):
+    def query_key_value(self, x, tokens=None):
         """Query, key and value, each (B, heads, L, C / heads)."""
         pixels = self.norm(x).flatten(2).transpose(1, 2)  # (B, H W, C)
         key, value = self.key_value(pixels if tokens is None else tokens).chunk(2, 2)
         return self.split(self.query(pixels)), self.split(key), self.split(value)
 
     def forward(self, x, tokens=None, mask=None):
-        query, key, value = self.asked(x, tokens)
+        query, key, value = self.query_key_value(x, tokens)
         mask = None if mask is None else mask[:, None, None, :]
         h = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         h = self.out(h.transpose(1, 2).flatten(2))
         return x + h.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
-def weights(attention, x, tokens, mask):
+def attention_map(attention, x, tokens, mask):
     """What `forward` keeps to itself: how much each pixel listens to each token, (B, H W, L)."""
-    query, key, _ = attention.asked(x, tokens)
+    query, key, _ = attention.query_key_value(x, tokens)
     scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[-1])
     return scores.masked_fill(~mask[:, None, None, :], -math.inf).softmax(-1).mean(1)
 
 
-class Deaf(nn.Module):
+class NoAttention(nn.Module):
     """Stands where a network has nobody to listen to: returns x as it is."""
 
     def forward(self, x, tokens=None, mask=None):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .layers import Attention, Deaf, ResBlock, time_features, zero
+from .layers import Attention, NoAttention, ResBlock, time_features, zero_init
 
 
 class Stage(nn.Module):
@@ -13,11 +13,13 @@ class Stage(nn.Module):
     def __init__(self, channels, out, emb_width, attends=False, token_width=None):
         super().__init__()
         self.block = ResBlock(channels, out, emb_width)
-        self.look = Attention(out) if attends else Deaf()
-        self.listen = Attention(out, token_width) if attends and token_width else Deaf()
+        self.self_attention = Attention(out) if attends else NoAttention()
+        self.cross_attention = (
+            Attention(out, token_width) if attends and token_width else NoAttention()
+        )
 
     def forward(self, x, emb, tokens, mask):
-        return self.listen(self.look(self.block(x, emb)), tokens, mask)
+        return self.cross_attention(self.self_attention(self.block(x, emb)), tokens, mask)
 
 
 class UNet(nn.Module):
@@ -33,11 +35,11 @@ class UNet(nn.Module):
     def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
         super().__init__()
         self.channels, self.width, self.patch = channels, width, patch
-        self.fold = patch * 2 ** (len(widths) - 1)
+        self.factor = patch * 2 ** (len(widths) - 1)
         emb = 4 * width
         self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
         self.pool = nn.Linear(token_width, emb) if token_width else None
-        self.enter = nn.Conv2d(channels * patch**2, width, 3, padding=1)
+        self.conv_in = nn.Conv2d(channels * patch**2, width, 3, padding=1)
         sizes = [width * multiple for multiple in widths]
         low = len(sizes) - 1
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
@@ -56,8 +58,8 @@ class UNet(nn.Module):
             if level:
                 now_up = nn.Conv2d(now, now, 3, padding=1)
                 self.up.append(nn.Sequential(nn.Upsample(scale_factor=2), now_up))
-        exit = zero(nn.Conv2d(width, channels * patch**2, 3, padding=1))
-        self.exit = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), exit)
+        conv = zero_init(nn.Conv2d(width, channels * patch**2, 3, padding=1))
+        self.conv_out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), conv)
 
     def forward(self, x, t, tokens=None, mask=None):
         self.check(x, tokens)
@@ -65,7 +67,7 @@ class UNet(nn.Module):
         if self.pool:
             share = mask.to(x) / mask.sum(1, keepdim=True)
             emb = emb + self.pool((share[:, None] @ tokens)[:, 0])
-        h, skips = self.enter(F.pixel_unshuffle(x, self.patch)), []
+        h, skips = self.conv_in(F.pixel_unshuffle(x, self.patch)), []
         for layer in self.down:
             if isinstance(layer, Stage):
                 h = layer(h, emb, tokens, mask)
@@ -78,14 +80,14 @@ class UNet(nn.Module):
                 h = layer(torch.cat([h, skips.pop()], 1), emb, tokens, mask)
             else:
                 h = layer(h)
-        return F.pixel_shuffle(self.exit(h), self.patch)
+        return F.pixel_shuffle(self.conv_out(h), self.patch)
 
     def check(self, x, tokens):
         """ValueError for a picture or a condition that this network does not take."""
-        if x.ndim != 4 or x.shape[1] != self.channels or any(n % self.fold for n in x.shape[2:]):
+        if x.ndim != 4 or x.shape[1] != self.channels or any(n % self.factor for n in x.shape[2:]):
             raise ValueError(
                 f"x must have shape (B, {self.channels}, H, W) with H and W multiples of "
-                f"{self.fold}, got {tuple(x.shape)}"
+                f"{self.factor}, got {tuple(x.shape)}"
             )
         if (tokens is None) != (self.pool is None):
             raise ValueError(
@@ -98,7 +100,7 @@ class UNet(nn.Module):
             )
 
 
-def local(net):
+def fully_convolutional(net):
     """The network without what looks at a whole picture at once: attention and group norms.
 
     What is left are convolutions, so each place hears its surroundings alone, a picture may have
@@ -109,5 +111,5 @@ def local(net):
             if isinstance(child, nn.GroupNorm):
                 setattr(module, name, nn.Identity())
             elif isinstance(child, Attention):
-                setattr(module, name, Deaf())
+                setattr(module, name, NoAttention())
     return net

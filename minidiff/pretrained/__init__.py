@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ..files import replacing
+from ..files import atomic_write
 from ..training.checkpoints import load_weights, save_weights
 
 HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def save(name, model, folder=HERE, **facts):
     file = f"{name}.safetensors"
     digest = save_weights(folder / file, model)
     entries = manifest(folder) | {name: {"file": file, "sha256": digest, **facts}}
-    with replacing(folder / "manifest.json") as temporary:
+    with atomic_write(folder / "manifest.json") as temporary:
         temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 

@@ -16,7 +16,7 @@ from ..model import Model
 from ..nets import PointNet, UNet
 from ..pretrained import load
 from ..samplers import dpmpp_2m
-from ..schedules import cosine, log_snr_grid, log_snr_times, middle_times
+from ..schedules import cosine, log_snr_grid, log_snr_times, logit_normal_times
 from . import photos
 
 # How digits are painted by default: 20 network calls, 10 with the prompt and 10 without.
@@ -86,7 +86,7 @@ def digit_text_model():
     return Model(denoiser, encoder, Pixels(), (1, 28, 28), w=1.4, **TEN_STEPS)
 
 
-def painter_with_new_ears():
+def digits_text_from_digits():
     """The network of the shipped `digits`, which paints already, and a text encoder yet to learn."""
     model = digit_text_model()
     model.denoiser.net.load_state_dict(load("digits").denoiser.net.state_dict())
@@ -97,7 +97,7 @@ def scene_model(things=tuple(scenes.THINGS), **sizes):
     """Latents 16x16, a text encoder with words for these things, and a U-Net of these sizes."""
     net = UNet(4, token_width=128, **sizes)
     tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
-    denoiser = Denoiser(net, cosine, target="v", times=middle_times)
+    denoiser = Denoiser(net, cosine, target="v", times=logit_normal_times)
     settings = dict(w=4.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
     return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
 
@@ -122,7 +122,7 @@ RECIPES = {
     "points": Recipe(point_model, point_data, 2_560_000, dict(batch=256, lr=5e-3)),
     "digits": Recipe(digit_model, digit_data, 700_000, dict(batch=64, lr=2e-3, decay=0.9995)),
     "digits-text": Recipe(
-        painter_with_new_ears,
+        digits_text_from_digits,
         captions.digit_text_data,
         600_000,
         dict(batch=64, lr=1.5e-3, decay=0.9995),

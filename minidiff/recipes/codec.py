@@ -16,8 +16,8 @@ from ..training import trained
 
 def main():
     torch.manual_seed(1)
-    eye = trained("eye", SceneJudge(), any_scenes, 110_000, lr=4e-3, decay=0.998, seed=1)
-    model, settings = Sharpened(pretrained.load("codec"), eye), dict(lr=5e-4, decay=0.998)
+    network = trained("network", SceneJudge(), any_scenes, 110_000, lr=4e-3, decay=0.998, seed=1)
+    model, settings = Sharpened(pretrained.load("codec"), network), dict(lr=5e-4, decay=0.998)
     codec = trained("decoder", model, scene_data(), 36_000, batch=24, **settings).codec
     scenes = pretrained.load("scenes")
     scenes.codec.load_state_dict(codec.state_dict())

@@ -16,7 +16,7 @@ from tqdm.auto import trange
 from ..data import mnist
 from ..data.scenes import any_scenes
 from ..evaluation.judges import digits, scenes
-from ..files import replacing
+from ..files import atomic_write
 from ..training import trained
 from ..training.checkpoints import save_weights
 
@@ -71,7 +71,7 @@ def train_judge(images, labels, *, seed=0, epochs=10, batch=128, lr=4e-3, bf16=F
 def save(judge, path=digits.PATH, **metadata):
     """Write the judge in half precision; an older file stays as it was if that fails (OSError)."""
     weights = deepcopy(judge).cpu().half().state_dict()
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(
             {name: value.contiguous() for name, value in weights.items()},
             temporary,

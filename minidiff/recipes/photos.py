@@ -11,14 +11,14 @@ from ..conditions import Unconditional
 from ..data.photos import CROP, crops, hole, load
 from ..denoiser import Denoiser
 from ..model import Model
-from ..nets.unet import UNet, local
+from ..nets.unet import UNet, fully_convolutional
 from ..samplers import ddpm
 from ..schedules import cosine, log_snr_grid
 
 
 def model():
     """The untrained network of a photograph's patches: 0.4 M numbers, colour, any size it folds."""
-    net = local(UNet(3, width=32, widths=(1, 2), patch=2))
+    net = fully_convolutional(UNet(3, width=32, widths=(1, 2), patch=2))
     shape = (3, CROP, CROP)
     # Even steps in log-SNR: fur and blades come out of the last little noise, which needs its share.
     settings = dict(steps=50, sampler=ddpm, grid=partial(log_snr_grid, cosine))

@@ -10,12 +10,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from ..files import replacing
+from ..files import atomic_write
 
 
 def save_state(path, state):
     """Write the state of a training run, tensors and plain values only."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.save(state, temporary)
 
 
@@ -33,7 +33,7 @@ def save_weights(path, module):
     """Write a module's weights as safetensors in half precision; returns the file's sha256."""
     tensors = {name: value.detach().cpu() for name, value in module.state_dict().items()}
     halved = {n: v.half() if v.is_floating_point() else v for n, v in tensors.items()}
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file({name: value.contiguous() for name, value in halved.items()}, temporary)
     return sha256(path)
 

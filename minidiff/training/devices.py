@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import torch
 
 
-def pick(name=None):
+def get_device(name=None):
     """The torch.device called `name`, else the one in MINIDIFF_DEVICE, else the CPU.
 
     "auto" takes CUDA, then MPS, then the CPU. ValueError for an unknown or absent device.

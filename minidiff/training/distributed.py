@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 
 @contextmanager
-def team(device):
+def process_group(device):
     """Join the processes that `torchrun` started, if it did; yields the device of this one."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield device
@@ -39,13 +39,13 @@ def rank():
     return dist.get_rank() if size() > 1 else 0
 
 
-def mine(batch):
+def shard(batch):
     """This process's part of a batch (B, *) or of a list of B, with B a multiple of `size()`."""
     n = len(batch) // size()
     return batch[rank() * n : (rank() + 1) * n]
 
 
-class Part(nn.Module):
+class ShardLoss(nn.Module):
     """The loss of this process's part, as the `forward` that DistributedDataParallel wraps."""
 
     def __init__(self, model):
@@ -53,20 +53,22 @@ class Part(nn.Module):
         self.model = model
 
     def forward(self, pictures, prompts, generator):
-        drawn = self.model.draw(pictures, generator)
-        return self.model.error(*map(mine, (pictures, prompts, *drawn)))
+        drawn = self.model.draw_noise(pictures, generator)
+        return self.model.loss_at(*map(shard, (pictures, prompts, *drawn)))
 
 
 def objective(model):
     """`model.loss`, or the like of it whose gradients are averages over all processes.
 
-    ValueError for a model that has a loss but not the two halves of it, `draw` and `error`.
+    ValueError for a model that has a loss but not the two halves of it, `draw_noise` and `loss_at`.
     """
     if size() == 1:
         return model.loss
-    if not hasattr(model, "draw"):
-        raise ValueError(f"{type(model).__name__} trains in one process only; it has no `draw`")
-    return DistributedDataParallel(Part(model))
+    if not hasattr(model, "draw_noise"):
+        raise ValueError(
+            f"{type(model).__name__} trains in one process only; it has no `draw_noise`"
+        )
+    return DistributedDataParallel(ShardLoss(model))
 
 
 def average(number):
@@ -74,7 +76,7 @@ def average(number):
     return total(number) / size()
 
 
-def anyone(flag):
+def any_rank(flag):
     """Whether the flag is true in any process: all of them get the same answer."""
     return bool(total(bool(flag)))
 
@@ -83,6 +85,6 @@ def total(number):
     """The sum over all processes of a number that each has."""
     if size() == 1:
         return number
-    told = torch.tensor(number, dtype=torch.float64)
-    dist.all_reduce(told)
-    return told.item()
+    summed = torch.tensor(number, dtype=torch.float64)
+    dist.all_reduce(summed)
+    return summed.item()

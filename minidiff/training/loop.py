@@ -13,8 +13,8 @@ from tqdm.auto import tqdm
 from ..sampling import generator_at
 from . import distributed
 from .checkpoints import load_state, save_state
-from .devices import autocast, pick
-from .prefetch import ahead
+from .devices import autocast, get_device
+from .prefetch import prefetch
 
 
 @dataclass
@@ -59,7 +59,7 @@ def train(
         raise ValueError(
             f"batch must be a multiple of the {distributed.size()} processes, got {batch}"
         )
-    device = pick(device)
+    device = get_device(device)
     model.to(device, memory_format=torch.channels_last).train()
     average = AveragedModel(model, multi_avg_fn=warm_average(decay))
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=1e-2)
@@ -76,14 +76,14 @@ def train(
         save_state(state, {"step": step, "plan": plan} | here)
 
     steps = range(first, images // batch)
-    batches = ahead(partial(batch_at, data, batch, seed), steps, workers)
+    batches = prefetch(partial(batch_at, data, batch, seed), steps, workers)
     for step, drawn in zip(steps, batches):
         optimizer.param_groups[0]["lr"] = lr * learning_rate(step * batch, images, warmup)
         loss = one_step(model, loss_of, *drawn, optimizer, clip, device)
         average.update_parameters(model)
         done = step + 1
         late = minutes is not None and time.monotonic() - started > 60 * minutes
-        late = distributed.anyone(late)
+        late = distributed.any_rank(late)
         if done % save_every == 0 or done == steps.stop or late:
             save(done)
         try:

@@ -17,7 +17,7 @@ class Items(Dataset):
         return self.item(number)
 
 
-def ahead(item, numbers, workers=0):
+def prefetch(item, numbers, workers=0):
     """Yield item(k) for every k of `numbers`, in order; `workers` processes compute them ahead.
 
     With 0 workers each is computed when it is asked for. The items, tuples, are the same either way

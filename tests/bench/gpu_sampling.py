@@ -22,7 +22,7 @@ from minidiff.guidance import given, guide
 from minidiff.recipes import RECIPES
 from minidiff.samplers import dpmpp_2m, last
 from minidiff.schedules import cosine, log_snr_grid
-from minidiff.training.devices import pick
+from minidiff.training.devices import get_device
 
 CLOSE = 0.1  # how far apart the FLOPs may be
 
@@ -93,7 +93,7 @@ def main():
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--quick", action="store_true", help="2 steps of 2 pictures, once")
     args = parser.parse_args()
-    device, batch, steps = pick(args.device), args.batch, 25
+    device, batch, steps = get_device(args.device), args.batch, 25
     repetitions = 10
     if args.quick:
         batch, steps, repetitions = 2, 2, 1

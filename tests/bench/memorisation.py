@@ -28,7 +28,7 @@ from minidiff.denoiser import Denoiser
 from minidiff.evaluation.judges import digits as judge
 from minidiff.evaluation.judges.digits import accuracy
 from minidiff.evaluation.memorisation import near_copies, neighbours
-from minidiff.files import replacing
+from minidiff.files import atomic_write
 from minidiff.model import Model
 from minidiff.nets import PointNet
 from minidiff.recipes import TEN_STEPS, labelled
@@ -192,7 +192,7 @@ def main():
             if seed == 0:
                 strip = torch.cat([*(made.view(-1, 14, 14) * 255).round().byte()], 1)
                 Image.fromarray(strip.numpy()).save(args.folder / f"{name}.png")
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 temporary.write_text(json.dumps(results, indent=1) + "\n")
             print(key, {w: one["copies"] for w, one in found["guided"].items()}, flush=True)
 

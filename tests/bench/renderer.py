@@ -15,9 +15,9 @@ from functools import partial
 from minidiff.recipes import RECIPES
 from minidiff.sampling import generator_at
 from minidiff.training import train
-from minidiff.training.devices import pick
+from minidiff.training.devices import get_device
 from minidiff.training.loop import batch_at
-from minidiff.training.prefetch import ahead
+from minidiff.training.prefetch import prefetch
 
 
 def rate(items, batch, skip):
@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--batch", type=int, help="default: the recipe's")
     parser.add_argument("--quick", action="store_true", help="few and small batches")
     args = parser.parse_args()
-    recipe, device = RECIPES[args.recipe], pick(args.device)
+    recipe, device = RECIPES[args.recipe], get_device(args.device)
     batch = args.batch or (8 if args.quick else recipe.settings["batch"])
     batches = 4 if args.quick else 40
     draw, cores = recipe.data(), os.cpu_count()
@@ -50,7 +50,7 @@ def main():
         item = partial(batch_at, draw, batch, 0)
         # the first batch of each worker includes its start
         count = batches * max(1, workers) // (1 if args.quick else 2)
-        drawn = rate(ahead(item, range(count), workers), batch, max(1, workers))
+        drawn = rate(prefetch(item, range(count), workers), batch, max(1, workers))
         print(
             f"{f'{workers} workers':16} {drawn:8.0f} pictures/s  "
             f"{'starves' if drawn < training else 'feeds'} the training ({drawn / training:.2f} x)"

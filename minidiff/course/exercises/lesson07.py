@@ -182,7 +182,8 @@ exercise(
     level=3,
     solution=spread_factor,
     inputs=_spreads,
-    task="Write `spread_factor`, the heart of `rescale`: for each sample of a batch `guided` (B, ...), "
+    task="Write `spread_factor`, the heart of `guidance_rescale`: for each sample of a batch "
+    "`guided` (B, ...), "
     "the number that it is multiplied with. `share` 0 gives 1; `share` 1 gives the number that "
     "brings the sample's standard deviation to that of its partner in `plain`.",
     hint="flatten(1) makes one row of each sample, std(1) measures each row. Then mix with 1.",

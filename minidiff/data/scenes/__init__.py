@@ -13,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFilter
 
 from .backgrounds import PLACES
-from .captions import MAX_WORDS, MENTION, WORDS, size_word, tell  # noqa: F401
+from .captions import MAX_WORDS, MENTION, WORDS, caption_of, size_word  # noqa: F401
 from .drawing import S
 from .sprites import COLOURS, STYLES, THINGS, colours_of, natural_colours, sized
 
@@ -195,7 +195,7 @@ def describe(scene, generator, mention=MENTION, vague=0.06):
     Size, colour, place and style are told with probability `mention` each (the style with
     its square); `vague` is the share that names a category, such as "animal".
     """
-    return tell(scene, painter(generator), mention, vague)
+    return caption_of(scene, painter(generator), mention, vague)
 
 
 def example(seed, unseen=False, things=tuple(THINGS)):
@@ -205,7 +205,7 @@ def example(seed, unseen=False, things=tuple(THINGS)):
     """
     rng = np.random.default_rng(int(seed))
     scene = invent(rng, unseen, things)
-    return scene, paint(scene, rng), tell(scene, rng, mention=1 if seed % 2 else MENTION)
+    return scene, paint(scene, rng), caption_of(scene, rng, mention=1 if seed % 2 else MENTION)
 
 
 def scene_data(dropped=0.1, things=tuple(THINGS)):
@@ -216,9 +216,9 @@ def scene_data(dropped=0.1, things=tuple(THINGS)):
 
     def data(n, generator):
         seeds = torch.randint(2**62, (n,), generator=generator)
-        told = (torch.rand(n, generator=generator) >= dropped).tolist()
+        kept = (torch.rand(n, generator=generator) >= dropped).tolist()
         _, pictures, captions = zip(*(example(seed, things=things) for seed in seeds.tolist()))
-        return stacked(pictures), [caption * kept for caption, kept in zip(captions, told)]
+        return stacked(pictures), [caption * keep for caption, keep in zip(captions, kept)]
 
     return data
 

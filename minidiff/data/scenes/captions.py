@@ -44,24 +44,24 @@ def size_word(scene):
     return "small" if scene.size < SMALL else "large" if scene.size >= LARGE else ""
 
 
-def tell(scene, rng, mention=MENTION, vague=0.06):
+def caption_of(scene, rng, mention=MENTION, vague=0.06):
     """`describe` from a numpy generator."""
     draw = iter(rng.random(12).tolist())
 
     def pick(*options):
         return options[int(next(draw) * len(options))]
 
-    def told(share=mention):
+    def mentions(share=mention):
         return next(draw) < share
 
     count = len(scene.spots)
-    noun = THINGS[scene.thing] if told(vague) else scene.thing
-    size = pick(*SIZES[size_word(scene)]) * told()
-    colour = scene.colour * (scene.colour != "natural" and told())
+    noun = THINGS[scene.thing] if mentions(vague) else scene.thing
+    size = pick(*SIZES[size_word(scene)]) * mentions()
+    colour = scene.colour * (scene.colour != "natural" and mentions())
     # a prompt with every detail says how many
     number = NUMBERS[count - 1][0] if mention == 1 else pick(*NUMBERS[count - 1])
-    where = pick(*WHERE[scene.place]) * told()
-    style = scene.style * told(mention**2)
+    where = pick(*WHERE[scene.place]) * mentions()
+    style = scene.style * mentions(mention**2)
     things = " ".join(filter(None, (number, size, colour, noun if count == 1 else plural(noun))))
     form = next(draw)
     if style and form < 0.3:

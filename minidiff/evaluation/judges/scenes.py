@@ -74,10 +74,10 @@ class SceneJudge(nn.Module):
 
 def facts(scenes):
     """What is true of n scenes: for each of ANSWERS the number (n,) of the right one."""
-    told = [
+    asked = [
         (scene.thing, scene.colour, scene.place, scene.style, len(scene.spots)) for scene in scenes
     ]
-    columns = zip(ANSWERS.items(), zip(*told))
+    columns = zip(ANSWERS.items(), zip(*asked))
     return {
         name: torch.tensor([known.index(value) for value in values])
         for (name, known), values in columns
