@@ -19,8 +19,8 @@ TARGETS = {
 
 
 def append_dims(value, x):
-    """Shape a schedule value, () or (B,), so that it multiplies x (B, *)."""
-    return value.reshape(-1, *[1] * (x.ndim - 1)).to(x) if value.ndim else value
+    """Shape a schedule value, () or (B,), so that it multiplies x (B, *), of any precision."""
+    return value.to(x.device).reshape(-1, *[1] * (x.ndim - 1)) if value.ndim else value
 
 
 def noising(schedule, x0, t, eps):
@@ -36,7 +36,7 @@ def noising(schedule, x0, t, eps):
     if t.ndim and t.shape != x0.shape[:1]:
         raise ValueError(f"t must be a number or have shape ({len(x0)},), got {tuple(t.shape)}")
     alpha, sigma = schedule(t)
-    return append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps
+    return (append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps).to(x0.dtype)
 
 
 class Denoiser(nn.Module):
@@ -55,20 +55,23 @@ class Denoiser(nn.Module):
         self.net, self.schedule, self.target, self.times = net, schedule, target, times
 
     def forward(self, x, t, *cond):
-        """x0_hat (B, *) from x (B, *) at t, () or (B,), in (0, 1].
+        """x0_hat (B, *) from x (B, *) at t, () or (B,), in [0, 1].
 
-        Solves the 2x2 system `x = alpha x0 + sigma eps`, `out = a x0 + b eps` for x0.
+        Solves the 2x2 system `x = alpha x0 + sigma eps`, `out = a x0 + b eps` for x0. At t = 0,
+        where x is the data, it gives x itself back, whatever the target.
         """
         check_batch(x)
-        t = torch.as_tensor(t)
-        alpha, sigma = (append_dims(value, x) for value in self.schedule(t))  # which checks t
+        t = check_times(t)
+        alpha, sigma = (append_dims(value, x) for value in self.schedule(t))
         a, b = TARGETS[self.target](alpha, sigma)
-        out = self.net(x, t.to(x).expand(len(x)), *cond)
-        determinant = alpha * b - sigma * a
-        return (b / determinant) * x - (sigma / determinant) * out
+        out = self.net(x, times_for(x, t), *cond)
+        determinant, data = alpha * b - sigma * a, sigma == 0
+        on_x, on_out = b / determinant, -sigma / determinant
+        x0_hat = torch.where(data, 1, on_x) * x + torch.where(data, 0, on_out) * out
+        return x0_hat.to(x.dtype)
 
     def loss(self, x0, *cond, generator=None):
-        """Mean squared error of the target at random times; x0 (B, *), a scalar comes back."""
+        """Squared error of the target at random times, a value per sample; x0 (B, *) -> (B,)."""
         check_batch(x0)
         return self.loss_at(x0, *self.draw_noise(x0.shape, generator), *cond)
 
@@ -77,12 +80,18 @@ class Denoiser(nn.Module):
         return self.times(shape[0], generator), torch.randn(shape, generator=generator)
 
     def loss_at(self, x0, t, eps, *cond):
-        """The loss for given times and noise (Ho et al. 2020, eq. 14, for any target)."""
+        """The loss (B,) for given times and noise (Ho et al. 2020, eq. 14, for any target)."""
         eps = eps.to(x0)
         alpha, sigma = (append_dims(value, x0) for value in self.schedule(t))
         a, b = TARGETS[self.target](alpha, sigma)
-        out = self.net(noising(self.schedule, x0, t, eps), t.to(x0), *cond)
-        return (out - (a * x0 + b * eps)).square().mean()
+        out = self.net(noising(self.schedule, x0, t, eps), times_for(x0, t), *cond)
+        return (out - (a * x0 + b * eps)).square().flatten(1).mean(1)
+
+
+def times_for(x, t):
+    """t, () or (B,), as a network takes it: (B,), on x's device, in float32, or float64 as x."""
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    return t.to(x.device, dtype).expand(len(x))
 
 
 def check_batch(x):

@@ -9,23 +9,36 @@ Every sampler is a generator `sampler(denoise, schedule, x, ts, ...)`:
 
 It yields n pairs (x, x0_hat): x after each step, and the estimate of the data that made it. The
 shape of x is its own affair: points, pictures and clips pass through the same lines. ValueError if
-ts does not decrease. The same x (and generator) gives the same result.
+ts does not decrease, or so little that log-SNR does not grow. A sampler that draws noise on its way
+takes `noise`, a callable x -> eps; the same x and the same noise give the same result.
 """
 
 import torch
 
+from .checks import check_number
 from .schedules import check_times
 
 
 def stepper(schedule, ts):
     """Yield (t, now, nxt) for every step t -> s, with now = (alpha, sigma) at t, nxt the same at s."""
     ts = check_times(ts)
-    if ts.ndim != 1 or len(ts) < 2 or not bool((ts[:-1] > ts[1:]).all()):
+    if ts.ndim != 1 or len(ts) < 2:
         raise ValueError(
-            f"ts must be a decreasing sequence of two or more times, got {ts.tolist()}"
+            f"ts must be a decreasing sequence of two or more times, got shape {tuple(ts.shape)}"
         )
-    marks = list(zip(*(value.unbind() for value in schedule(ts))))
+    check_grows("ts must be a decreasing sequence", -ts, ts)
+    alphas, sigmas = schedule(ts)
+    check_grows("ts must let log-SNR grow", alphas / sigmas, ts)
+    marks = list(zip(alphas.unbind(), sigmas.unbind()))
     return zip(ts, marks, marks[1:])
+
+
+def check_grows(rule, values, ts):
+    """ValueError, naming the first bad step, unless each of the values, one a time, exceeds the last."""
+    bad = ~(values[1:] > values[:-1])
+    if bad.any():
+        step = int(bad.nonzero()[0])
+        raise ValueError(f"{rule}; step {step + 1} goes from t = {ts[step]:g} to {ts[step + 1]:g}")
 
 
 def ddim_step(x, x0_hat, now, nxt):
@@ -46,35 +59,40 @@ def posterior(now, nxt):
     (alpha, sigma), (alpha_s, sigma_s) = now, nxt
     ratio = alpha / alpha_s
     on_x = ratio * (sigma_s / sigma).square()
-    share = 1 - ratio * on_x  # of the noise variance at t, what was added between s and t
+    # Of the noise variance at t, what was added between s and t; rounding must not make it negative.
+    share = (1 - ratio * on_x).clamp(min=0)
     return on_x, alpha_s * share, sigma_s * share.sqrt()
 
 
-def noise_like(x, generator):
-    """Standard normal noise, from one generator or from a list with one for each sample.
+def noise_from(generator):
+    """A sampler's `noise`, x -> eps: standard normal, drawn from one generator on the CPU."""
 
-    Drawn on the CPU, so that a seed means the same on every device.
-    """
-    if isinstance(generator, list):
-        return torch.cat([noise_like(one, own) for one, own in zip(x.split(1), generator)])
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+    def noise(x):
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        return torch.randn(x.shape, generator=generator, dtype=dtype).to(x)
+
+    return noise
 
 
 @torch.no_grad()
-def ddpm(denoise, schedule, x, ts, generator=None):
+def ddpm(denoise, schedule, x, ts, noise=torch.randn_like):
     """Ancestral sampling: draw x_s from q(x_s | x_t, x0_hat) (Ho et al. 2020, algorithm 2)."""
     for t, now, nxt in stepper(schedule, ts):
         x0_hat = denoise(x, t)
         on_x, on_x0, std = posterior(now, nxt)
         x = on_x * x + on_x0 * x0_hat
         if std > 0:  # the last step, to the data, adds none
-            x += std * noise_like(x, generator)
+            x += std * noise(x)
         yield x, x0_hat
 
 
 @torch.no_grad()
-def ddim(denoise, schedule, x, ts, eta=0.0, generator=None):
-    """Walk along eps_hat; eta = 0 adds no noise, eta = 1 as much as `ddpm` (Song et al. 2021, eq. 12)."""
+def ddim(denoise, schedule, x, ts, eta=0.0, noise=torch.randn_like):
+    """Walk along eps_hat; eta = 0 adds no noise, eta = 1 as much as `ddpm` (Song et al. 2021, eq. 12).
+
+    ValueError for an eta outside 0..1: there is no more noise than that to draw anew.
+    """
+    check_number("eta", eta, 0, 1)
     for t, now, nxt in stepper(schedule, ts):
         x0_hat = denoise(x, t)
         std = 0
@@ -83,7 +101,7 @@ def ddim(denoise, schedule, x, ts, eta=0.0, generator=None):
             nxt = alpha_s, (sigma_s.square() - std.square()).sqrt()
         x = ddim_step(x, x0_hat, now, nxt)
         if std > 0:
-            x += std * noise_like(x, generator)
+            x += std * noise(x)
         yield x, x0_hat
 
 

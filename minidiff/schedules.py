@@ -9,13 +9,18 @@ import math
 
 import torch
 
+from .checks import check_count
+
 ALPHA_MIN = 1e-3
 
 
 def check_times(t):
-    """Return t as a tensor; ValueError unless every entry lies in [0, 1]."""
+    """t as a tensor of float32 or float64; ValueError unless every entry lies in [0, 1].
+
+    Half precision is widened: it has too few digits to tell one time from the next.
+    """
     t = torch.as_tensor(t)
-    if not t.is_floating_point():
+    if t.dtype != torch.float64:
         t = t.float()
     if not t.equal(t.clamp(0, 1)):  # two operations, since a sampler pays them at every step
         raise ValueError(f"t must lie in [0, 1], got values from {t.min():g} to {t.max():g}")
@@ -43,27 +48,35 @@ def flow(t):
 
 
 class DDPM:
-    """The discrete schedule of DDPM, betas rising on a line (Ho et al. 2020, section 4).
+    """The schedule of DDPM, a table of betas rising on a line (Ho et al. 2020, section 4).
 
-    Holds `beta` (T,) and `alpha_bar` (T + 1,), whose entry 0 is the data (alpha_bar = 1). A time t
-    uses entry round(T t); diffusers counts the same entry as T t - 1.
+    Holds `beta` (T,) and `alpha_bar` (T + 1,), whose entry 0 is the data (alpha_bar = 1). The time
+    t = i / T is entry i, which diffusers counts as i - 1; between two entries log-SNR runs on a
+    line, so that any number of steps fits. From the data, where log-SNR is infinite, to entry 1 it
+    is the variance that does: that step's noise arrives evenly.
     """
 
     def __init__(self, T=1000, beta_min=1e-4, beta_max=0.02):
         # float64: 1 - alpha_bar loses half its digits in float32 near the data.
-        self.T = T
+        self.T = check_count("T", T, 2)
         self.beta = torch.linspace(beta_min, beta_max, T, dtype=torch.float64)
         self.alpha_bar = torch.cat([torch.ones(1).double(), (1 - self.beta).cumprod(0)])
         if self.alpha_bar[-1] < ALPHA_MIN**2:
             raise ValueError(
                 f"T and beta leave alpha {self.alpha_bar[-1].sqrt():.1e} at t = 1, below {ALPHA_MIN}"
             )
+        self.lam = self.alpha_bar.logit() / 2  # log(alpha / sigma), since sigma^2 = 1 - alpha_bar
 
     def __call__(self, t):
         """t: any shape; returns alpha and sigma of that shape. ValueError outside [0, 1]."""
         t = check_times(t)
-        alpha_bar = self.alpha_bar[(self.T * t).round().long().cpu()]
-        return alpha_bar.sqrt().to(t), (1 - alpha_bar).sqrt().to(t)
+        place = self.T * t.cpu().double()
+        entry = place.long().clamp(1, self.T - 1)
+        lam = torch.lerp(self.lam[entry], self.lam[entry + 1], place - entry)
+        first = place < 1
+        alpha_bar = torch.where(first, 1 - place * self.beta[0], (2 * lam).sigmoid())
+        variance = torch.where(first, place * self.beta[0], (-2 * lam).sigmoid())
+        return alpha_bar.sqrt().to(t), variance.sqrt().to(t)
 
     def times(self, n, generator=None):
         """n training times from {1, ..., T} / T, the ones this table tells apart; shape (n,)."""
@@ -78,7 +91,7 @@ def log_snr(schedule, t):
 
 def uniform_grid(n, start=1.0, dtype=None):
     """n equal steps from `start` down to 0: a decreasing tensor ts of shape (n + 1,)."""
-    check_steps(n)
+    n = check_count("steps", n, 1)
     return torch.linspace(start, 0, n + 1, dtype=dtype)
 
 
@@ -87,7 +100,7 @@ def log_snr_grid(schedule, n, start=1.0, end=2e-3, dtype=None):
 
     Shape (n + 1,), decreasing (Lu et al. 2022, section 4.1: DPM-Solver's own grid).
     """
-    check_steps(n)
+    n = check_count("steps", n, 1)
     ends = torch.tensor([start, end], dtype=torch.float64)
     wanted = torch.linspace(*log_snr(schedule, ends).tolist(), n, dtype=torch.float64)
     low, high = torch.full_like(wanted, end), torch.full_like(wanted, start)
@@ -98,12 +111,6 @@ def log_snr_grid(schedule, n, start=1.0, end=2e-3, dtype=None):
     ts = torch.cat([low, torch.zeros(1).double()])
     ts[0] = start
     return ts.to(dtype or torch.get_default_dtype())
-
-
-def check_steps(n):
-    """ValueError unless n is a whole number of steps, at least 1."""
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be a whole number of steps, at least 1, got {n!r}")
 
 
 def stratified_times(n, generator=None):

@@ -55,7 +55,7 @@ def test_targets_are_the_papers():
     wanted = {"eps": eps, "x0": x0, "v": alpha * eps - sigma * x0, "flow": eps - x0}
     for target, value in wanted.items():
         error = Denoiser(lambda x, t: value, cosine, target).loss_at(x0, t.expand(64), eps)
-        assert error < 1e-12, target
+        assert error.shape == (64,) and error.max() < 1e-12, target
 
 
 def test_flow_target_is_the_slope_of_the_path():
@@ -70,8 +70,9 @@ def test_loss_is_the_mean_squared_error_at_the_drawn_times():
     denoiser = Denoiser(lambda x, t: torch.zeros_like(x), cosine, "eps")
     t, eps = denoiser.draw_noise(x0.shape, torch.Generator().manual_seed(3))
     loss = denoiser.loss(x0, generator=torch.Generator().manual_seed(3))
-    torch.testing.assert_close(loss, eps.square().mean())
-    assert denoiser.loss(x0, generator=torch.Generator().manual_seed(4)) != loss
+    torch.testing.assert_close(loss, eps.square().mean((1, 2, 3)))  # one for each sample
+    other = denoiser.loss(x0, generator=torch.Generator().manual_seed(4))
+    assert not torch.isclose(other, loss).any()
 
 
 def test_the_network_gets_one_time_per_sample_and_the_condition():
@@ -83,6 +84,44 @@ def test_the_network_gets_one_time_per_sample_and_the_condition():
 
     Denoiser(net, cosine)(torch.zeros(5, 2), torch.tensor(0.25), "tokens", "mask")
     assert seen["t"].tolist() == [0.25] * 5 and seen["cond"] == ("tokens", "mask")
+
+
+@pytest.mark.parametrize("schedule", [cosine, flow, DDPM()])
+@pytest.mark.parametrize("target", TARGETS)
+def test_at_the_data_every_target_gives_x_back(schedule, target):
+    """So a consistency model's boundary, f(x, 0) = x, holds by construction."""
+    x, out = batch((3, 1, 4, 4))
+    denoiser = Denoiser(lambda x, t: out, schedule, target)
+    assert torch.equal(denoiser(x, 0.0), x)
+    mixed = denoiser(x, torch.tensor([0.5, 0.0, 1.0]))
+    assert torch.equal(mixed[1], x[1]) and mixed.isfinite().all()
+    assert not torch.isclose(mixed[0], x[0]).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("target", TARGETS)
+def test_times_keep_their_digits_in_half_precision(dtype, target):
+    """A network that tells its time: float32 at least, whatever the precision of x."""
+    seen, x0 = [], batch((2, 3))[0].to(dtype)
+
+    def net(x, t):
+        assert x.dtype == dtype
+        seen.append(t)
+        return x
+
+    denoiser = Denoiser(net, cosine, target)
+    assert denoiser(x0, torch.tensor(0.9701)).dtype == dtype
+    assert denoiser(x0, torch.tensor([0.9701, 0.2], dtype=torch.float64)).dtype == dtype
+    loss = denoiser.loss_at(x0, torch.tensor([0.9701, 0.2]), torch.randn(2, 3))
+    assert loss.shape == (2,) and loss.isfinite().all()
+    assert {t.dtype for t in seen} == {torch.promote_types(dtype, torch.float32)}
+    assert all(t[0].item() == pytest.approx(0.9701, rel=1e-6) for t in seen)
+
+
+@pytest.mark.parametrize("w", [float("nan"), float("inf"), 1e39, "3", None, [1.0]])
+def test_w_that_is_no_number_is_refused(w):
+    with pytest.raises(ValueError, match="w must be a number from -1e[+]06 to 1e[+]06, got"):
+        guide(lambda x, t: x, lambda x, t: x, w)
 
 
 def test_guidance_is_a_line_through_two_estimates():

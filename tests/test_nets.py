@@ -105,3 +105,46 @@ def test_bad_conditions():
         unet()(torch.randn(2, 1, 8, 8), torch.rand(2))
     with pytest.raises(ValueError, match="one entry per picture, got 3 for 2"):
         unet()(torch.randn(2, 1, 8, 8), torch.rand(2), *cond(3))
+
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", ["UNet", "PointNet"])
+def test_every_precision(kind, dtype):
+    """Half precision says what float32 says, but for its rounding, and is trained in."""
+    torch.manual_seed(0)
+    net, shape, told = unet(), (2, 1, 8, 8), cond(2)
+    if kind == "PointNet":
+        net, shape, told = PointNet(), (2, 2), ()
+    x, t = torch.randn(shape), torch.tensor([0.9701, 0.2])
+    wanted = net(x, t, *told).double()
+    net, told = (
+        net.to(dtype),
+        (value.to(dtype) if value.is_floating_point() else value for value in told),
+    )
+    out = net(x.to(dtype), t.to(torch.promote_types(dtype, torch.float32)), *told)
+    out.square().mean().backward()
+    assert out.dtype == dtype and all(p.grad.isfinite().all() for p in net.parameters())
+    most = {torch.float16: 0.01, torch.bfloat16: 0.1}.get(dtype, 1e-5)
+    assert (out.double() - wanted).abs().max() < most * wanted.abs().max()
+
+
+def test_the_digits_of_a_time_survive_half_precision():
+    """The angles are counted in float32: 1.25 radians lie between 0.97 and bfloat16's 0.97."""
+    t = torch.tensor([0.9701])
+    torch.testing.assert_close(
+        time_features(t, 64).double(), time_features(t.double(), 64), rtol=0, atol=1e-3
+    )
+    assert time_features(t.bfloat16(), 64).dtype == torch.float32
+
+
+def test_an_empty_mask_says_nothing():
+    """No token counts, so any tokens will do, and the numbers stay numbers."""
+    net, x, t = unet(), torch.randn(2, 1, 8, 8), torch.rand(2)
+    tokens, mask = cond(2)
+    mask[1] = False
+    out = net(x, t, tokens, mask)
+    assert out.isfinite().all()
+    torch.testing.assert_close(net(x, t, 0 * tokens, mask)[1], out[1])

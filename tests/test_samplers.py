@@ -8,7 +8,7 @@ import torch
 
 from minidiff.data.points import Mixture
 from minidiff.denoiser import noising
-from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, posterior
+from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from, posterior
 from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
 
 SAMPLERS = {
@@ -20,6 +20,15 @@ SAMPLERS = {
 }
 SCHEDULES = [cosine, flow, DDPM()]
 MEAN, STD = 0.7, 0.5
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def noise_for(name, seed=1):
+    """The argument of a stochastic sampler, none for the others."""
+    return {"noise": seeded(seed)} if name in ("ddpm", "ddim1") else {}
 
 
 def gaussian(schedule, shape):
@@ -114,7 +123,7 @@ def test_ddim_keeps_the_marginals_for_every_eta(eta):
     x0, eps = torch.randn(1, 2, generator=g).expand(40_000, 2), torch.randn(40_000, 2, generator=g)
     t, s = torch.tensor(0.8), torch.tensor(0.5)
     x = noising(cosine, x0, t, eps)
-    ((x_s, _),) = ddim(lambda x, t: x0, cosine, x, torch.stack([t, s]), eta=eta, generator=g)
+    ((x_s, _),) = ddim(lambda x, t: x0, cosine, x, torch.stack([t, s]), eta, noise_from(g))
     alpha_s, sigma_s = cosine(s)
     torch.testing.assert_close(x_s.mean(0), alpha_s * x0[0], atol=0.02, rtol=0)
     torch.testing.assert_close(x_s.std(0), sigma_s.expand(2), atol=0.02, rtol=0)
@@ -123,11 +132,109 @@ def test_ddim_keeps_the_marginals_for_every_eta(eta):
 def test_eta_one_is_ddpm_step_by_step():
     ts, x = uniform_grid(20), torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
     pair = [
-        sampler(gaussian(cosine, (2,)), cosine, x, ts, generator=torch.Generator().manual_seed(1))
+        sampler(gaussian(cosine, (2,)), cosine, x, ts, noise=seeded(1))
         for sampler in (ddpm, SAMPLERS["ddim1"])
     ]
     for (a, _), (b, _) in zip(*pair):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+DTYPES = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+def shrunk(schedule):
+    """The exact denoiser of N(MEAN, STD^2) again, in one line and in the precision of x."""
+
+    def denoise(x, t):
+        alpha, sigma = schedule(t)
+        return MEAN + alpha * STD**2 / (alpha**2 * STD**2 + sigma**2) * (x - alpha * MEAN)
+
+    return denoise
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("grid", ["uniform", "log-SNR"])
+@pytest.mark.parametrize("n, dtypes", [(1, DTYPES), (3, DTYPES), (50, DTYPES), (2500, DTYPES[1:2])])
+def test_every_grid_of_any_length_ends_at_numbers(name, schedule, grid, n, dtypes):
+    """A table of 1000 entries, too, and 2500 steps; the end lies where the data lie, more or less."""
+    ts = uniform_grid(n) if grid == "uniform" else log_snr_grid(schedule, n)
+    for dtype in dtypes:
+        x = (schedule(ts[0])[1] * normal(64, 2)).to(dtype)
+        x = last(SAMPLERS[name](shrunk(schedule), schedule, x, ts, **noise_for(name)))
+        assert x.dtype == dtype and (x - MEAN).abs().max() < 8 * STD  # which NaN is not
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_five_thousand_steps_of_the_table(name):
+    schedule = DDPM()
+    for ts in (uniform_grid(5000), log_snr_grid(schedule, 5000)):
+        x = last(SAMPLERS[name](shrunk(schedule), schedule, normal(64, 2), ts, **noise_for(name)))
+        assert (x - MEAN).abs().max() < 6 * STD
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_precision_changes_little(name):
+    """Half precision and float64 end where float32 does, but for their rounding."""
+    ts, ends = uniform_grid(20), {}
+    for dtype in DTYPES:
+        x = (cosine(ts[0])[1] * normal(64, 2)).to(dtype)
+        ends[dtype] = last(
+            SAMPLERS[name](shrunk(cosine), cosine, x, ts, **noise_for(name))
+        ).double()
+    for dtype, most in zip(DTYPES, (0.01, 0.08, 0, 1e-5)):
+        if name in ("ddpm", "ddim1") and dtype == torch.float64:
+            continue  # whose noise has other numbers
+        assert (ends[dtype] - ends[torch.float32]).abs().max() <= most
+
+
+@pytest.mark.parametrize("eta", [-0.1, 1.5, float("nan"), "1", None])
+def test_eta_outside_is_refused(eta):
+    with pytest.raises(ValueError, match="eta must be a number from 0 to 1, got"):
+        list(ddim(lambda x, t: x, cosine, torch.zeros(1, 2), uniform_grid(3), eta=eta))
+
+
+@pytest.mark.parametrize("name", ["ddpm", "ddim1"])
+def test_noise_comes_from_its_argument_alone(name):
+    """What `noise` gives is added, scaled by the posterior's deviation, and nothing else is."""
+    ts, x, before = uniform_grid(4), normal(3, 2), torch.get_rng_state()
+    ends = []
+    for eps in (0.0, 1.0):
+        end = SAMPLERS[name](lambda x, t: 0 * x, cosine, x, ts[:2], noise=lambda x: x * 0 + eps)
+        ends.append(last(end))
+    std = posterior(cosine(ts[0]), cosine(ts[1]))[2]
+    torch.testing.assert_close(ends[1] - ends[0], std.expand(3, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_noise_is_drawn_on_the_cpu_in_the_precision_of_x():
+    for dtype in DTYPES:
+        x = torch.zeros(3, 2, dtype=dtype)
+        eps, again = seeded(1)(x), seeded(1)(x)
+        assert eps.dtype == dtype and torch.equal(eps, again) and not torch.equal(eps, seeded(2)(x))
+    assert torch.equal(seeded(1)(x.bfloat16()), seeded(1)(x.float()).bfloat16())
+
+
+def flat(t):
+    """A schedule that stands still between 0.4 and 0.6."""
+    return cosine(torch.where((t > 0.4) & (t < 0.6), 0.5, t))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_times_between_which_no_noise_goes_are_refused(name):
+    ts = torch.tensor([1.0, 0.55, 0.45, 0.0])
+    with pytest.raises(ValueError) as refused:
+        list(SAMPLERS[name](lambda x, t: x, flat, torch.zeros(1, 2), ts))
+    wanted = "ts must let log-SNR grow; step 2 goes from t = 0.55 to 0.45"
+    assert str(refused.value) == wanted
+
+
+def test_a_long_bad_grid_is_refused_in_a_short_sentence():
+    ts = uniform_grid(3000)
+    ts[1000] = ts[999]
+    with pytest.raises(ValueError, match="decreasing sequence; step 1000 goes") as refused:
+        list(ddim(lambda x, t: x, cosine, torch.zeros(1, 2), ts))
+    assert len(str(refused.value)) < 100
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
@@ -178,14 +285,14 @@ def test_equal_to_diffusers_step_by_step(name, steps):
         def denoise(x, t):
             return (x - sigma * eps_hat) / alpha
 
-        ours = SAMPLERS[name](denoise, schedule, x, torch.stack([t, s]), **seeded(name, step))
+        ours = SAMPLERS[name](denoise, schedule, x, torch.stack([t, s]), noise=seeded(step))
         ((ours, x0_hat),) = ours
-        out = theirs.step(eps_hat, index, x, **seeded(name, step))
+        out = theirs.step(eps_hat, index, x, generator=torch.Generator().manual_seed(step))
         scale = out.prev_sample.abs().max()
         assert (ours - out.prev_sample).abs().max() <= 1e-5 * scale
         assert (x0_hat - out.pred_original_sample).abs().max() <= 1e-5 * x0_hat.abs().max()
         x = out.prev_sample
 
 
-def seeded(name, step):
-    return {"generator": torch.Generator().manual_seed(step)} if name == "ddpm" else {}
+def seeded(seed):
+    return noise_from(torch.Generator().manual_seed(seed))

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -67,6 +68,37 @@ def test_ddpm_table_follows_the_paper():
             assert sigma.item() == pytest.approx(math.sqrt(1 - survived), rel=1e-9)
 
 
+def test_ddpm_between_entries_is_even_in_log_snr():
+    """Exact at the entries, on a line in log-SNR between them."""
+    schedule, T = DDPM(T=100, beta_max=0.12), 100
+    entries = torch.arange(1, T + 1, dtype=torch.float64)
+    lam = log_snr(schedule, entries / T)
+    torch.testing.assert_close((2 * lam).sigmoid(), schedule.alpha_bar[1:], rtol=1e-12, atol=0)
+    for share in (0.25, 0.5, 0.9):
+        between = log_snr(schedule, (entries[:-1] + share) / T)
+        torch.testing.assert_close(between, torch.lerp(lam[:-1], lam[1:], share))
+
+
+def test_ddpm_before_its_first_entry_has_a_share_of_its_variance():
+    schedule = DDPM()
+    t = torch.tensor([0.0, 1e-4, 5e-4, 1e-3], dtype=torch.float64)
+    torch.testing.assert_close(schedule(t)[1].square(), 1e-4 * 1000 * t)  # beta of entry 1 is 1e-4
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_log_snr_falls_at_every_one_of_many_steps(schedule):
+    ts = uniform_grid(20_000)[:-1]
+    assert (log_snr(schedule, ts).diff() > 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+def test_times_of_few_digits_are_widened(dtype):
+    t = torch.ones(2, dtype=dtype)
+    alpha, sigma = cosine(t)
+    assert alpha.dtype == sigma.dtype == torch.float32
+    assert torch.equal(alpha, cosine(t.float())[0])
+
+
 def test_ddpm_trains_on_every_entry_but_the_data():
     schedule = DDPM(T=10, beta_max=0.9)
     times = schedule.times(2000, torch.Generator().manual_seed(0))
@@ -90,7 +122,7 @@ def test_uniform_grid():
     torch.testing.assert_close(ts, torch.tensor([1, 0.75, 0.5, 0.25, 0]))
 
 
-@pytest.mark.parametrize("schedule", [cosine, flow])
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_log_snr_grid_is_even_in_log_snr(schedule):
     ts = log_snr_grid(schedule, 12, start=0.95, end=0.05, dtype=torch.float64)
     assert len(ts) == 13 and ts[0] == 0.95 and ts[-1] == 0
@@ -98,11 +130,16 @@ def test_log_snr_grid_is_even_in_log_snr(schedule):
     torch.testing.assert_close(steps, steps.mean().expand(11))
 
 
-@pytest.mark.parametrize("n", [0, -1, 2.5, "3"])
+@pytest.mark.parametrize("n", [0, -1, 2.5, "3", True, None])
 def test_number_of_steps(n):
     for grid in (uniform_grid, lambda n: log_snr_grid(cosine, n)):
-        with pytest.raises(ValueError, match="whole number of steps"):
+        with pytest.raises(ValueError, match="steps must be a whole number, at least 1, got"):
             grid(n)
+
+
+@pytest.mark.parametrize("n", [np.int64(3), torch.tensor(3)])
+def test_whole_numbers_of_any_kind(n):
+    assert len(uniform_grid(n)) == len(log_snr_grid(cosine, n)) == 4
 
 
 def test_training_times_cover_the_range_evenly():

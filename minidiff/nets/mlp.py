@@ -29,7 +29,8 @@ class PointNet(nn.Module):
 
     def forward(self, x, t):
         angles = 2 * math.pi * x @ self.directions
-        h, emb = torch.cat([x, angles.sin(), angles.cos()], 1), time_features(t, self.width)
+        h = torch.cat([x, angles.sin(), angles.cos()], 1)
+        emb = time_features(t, self.width).to(self.out.weight)
         for layer, film in zip(self.layers, self.films):
             scale, shift = film(emb).chunk(2, 1)
             h = F.silu(layer(h) * (1 + scale) + shift)

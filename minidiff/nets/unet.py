@@ -63,9 +63,9 @@ class UNet(nn.Module):
 
     def forward(self, x, t, tokens=None, mask=None):
         self.check(x, tokens)
-        emb = self.time(time_features(t, 4 * self.width))
+        emb = self.time(time_features(t, 4 * self.width).to(self.time[0].weight))
         if self.pool:
-            share = mask.to(x) / mask.sum(1, keepdim=True)
+            share = mask.to(tokens) / mask.sum(1, keepdim=True).clamp(min=1)  # an empty mask is 0
             emb = emb + self.pool((share[:, None] @ tokens)[:, 0])
         h, skips = self.conv_in(F.pixel_unshuffle(x, self.patch)), []
         for layer in self.down:

@@ -128,7 +128,7 @@ def one_step(model, loss_of, pictures, prompts, chance, optimizer, clip, device)
     generator = torch.Generator()
     generator.set_state(chance)
     with autocast(device):
-        loss = loss_of(pictures.to(device), prompts, generator)
+        loss = loss_of(pictures.to(device), prompts, generator).mean()
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
