@@ -1,39 +1,77 @@
 """A model: denoiser, encoder and codec under one roof, and the way from a prompt to a picture."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
+from . import sampling
+from .checks import check_count
+from .conditions import Unconditional
 from .guidance import clip, given, guide
 from .samplers import ddim, last
-from .sampling import check_count
 from .schedules import uniform_grid
 
 
 class Model(nn.Module):
     """The parts of a generator as plain attributes, callable with prompts or labels.
 
-    denoiser: `Denoiser`. encoder: prompts -> cond. codec: pixels <-> x0. shape: of one x0, without
-    batch. w, steps, sampler, grid (steps -> ts): the defaults it is measured and shipped with.
+    denoiser: `denoise(x, t, *cond) -> x0_hat`; a `Denoiser` brings its schedule along, for another
+    callable give `schedule`. encoder: prompts -> cond. codec: `encode` and `decode`, pixels <-> x0.
+    shape: of one x0, without batch. w, steps, sampler, grid (steps -> ts): the defaults it is
+    measured and shipped with. What parts may say of themselves beside that is in `null`, `range` and
+    `factors`.
     """
 
     def __init__(
-        self, denoiser, encoder, codec, shape, w=1.0, steps=50, sampler=ddim, grid=uniform_grid
+        self,
+        denoiser,
+        encoder,
+        codec,
+        shape,
+        w=1.0,
+        steps=50,
+        sampler=ddim,
+        grid=uniform_grid,
+        schedule=None,
     ):
         super().__init__()
         self.denoiser, self.encoder, self.codec = denoiser, encoder, codec
         self.shape, self.w = tuple(shape), w
         self.steps, self.sampler, self.grid = steps, sampler, grid
+        self.schedule = denoiser.schedule if schedule is None else schedule
 
     @property
-    def schedule(self):
-        return self.denoiser.schedule
+    def null(self):
+        """The prompt that says nothing, the encoder's `null`; None unless it has another."""
+        return getattr(self.encoder, "null", None)
+
+    @property
+    def range(self):
+        """The codec's `range` (low, high), what x0 of pixels keeps to; None if it says nothing."""
+        return getattr(self.codec, "range", None)
+
+    @property
+    def factors(self):
+        """The `factor` of codec and network: pixels to a latent, latents to a place; 1 if unsaid."""
+        net = getattr(self.denoiser, "net", None)
+        return getattr(self.codec, "factor", 1), getattr(net, "factor", 1)
 
     @property
     def device(self):
-        return next(self.denoiser.parameters()).device
+        return self.example.device
+
+    @property
+    def dtype(self):
+        return self.example.dtype
+
+    @property
+    def example(self):
+        """One of the weights: where and in which precision the model computes."""
+        return next(self.parameters(), torch.empty(0))
 
     def loss(self, pictures, prompts, generator=None):
-        """The training loss of a batch of pictures (B, *) and its B prompts."""
+        """The training loss (B,) of a batch of pictures (B, *) and its B prompts."""
         x0 = self.codec.encode(pictures)
         return self.denoiser.loss(x0, *self.encoder(prompts), generator=generator)
 
@@ -45,39 +83,54 @@ class Model(nn.Module):
         """`loss` for given times and noise."""
         return self.denoiser.loss_at(self.codec.encode(pictures), t, eps, *self.encoder(prompts))
 
+    def listed(self, prompts):
+        """The prompts as a list, one for each sample; for a model that takes none, of their number.
+
+        ValueError for what is no list, such as one text or one number: is it one picture of that, or
+        that many pictures?
+        """
+        prompts = (
+            prompts.tolist() if hasattr(prompts, "tolist") else prompts
+        )  # NumPy's and PyTorch's
+        several = isinstance(prompts, Iterable) and not isinstance(prompts, (str, bytes))
+        prompts = list(prompts) if several else prompts
+        if prompts == []:
+            raise ValueError("prompts must be one or more, got none")
+        if isinstance(self.encoder, Unconditional):
+            if several and any(prompt is not None for prompt in prompts):
+                raise ValueError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
+            return prompts if several else [None] * check_count("the number of samples", prompts, 1)
+        if not several:
+            raise ValueError(
+                f"prompts must be a list, one a picture, got {prompts!r}: [{prompts!r}]?"
+            )
+        return prompts
+
     def prompted(self, prompts, w=None, negative=None):
         """The denoiser of (x, t) that these prompts steer, one prompt a sample.
 
         w: guidance, 1 for none. negative: a prompt to steer away from, in place of the empty one.
         """
-        w = self.w if w is None else w
-        away = self.encoder.null if negative is None else negative
+        prompts, w = self.listed(prompts), self.w if w is None else w
         denoise = given(self.denoiser, *self.encoder(prompts))
         if w != 1:
+            away = self.null if negative is None else negative
             null = given(self.denoiser, *self.encoder([away] * len(prompts)))
             denoise = guide(denoise, null, w)
-        return clip(denoise, *self.codec.range) if self.codec.range else denoise
+        return clip(denoise, *self.range) if self.range else denoise
 
     def noise(self, n, seed=0):
-        """Standard normal start noise (n, *shape) for a seed; sample i does not depend on n."""
-        check_count("n", n, 1)
-        check_count("seed", seed, 0)
-        generator = torch.Generator().manual_seed(seed)
-        return torch.stack([torch.randn(self.shape, generator=generator) for _ in range(n)])
+        """Standard normal start noise (n, *shape); row k is the start of the picture of seed + k."""
+        return sampling.start_noise(self.shape, sampling.seeds_from(seed, check_count("n", n, 1)))
 
     @torch.no_grad()
     def forward(self, prompts, *, seed=0, w=None, negative=None, steps=None, sampler=None):
         """Generate: B prompts or labels, or a number of samples if the model takes no prompts.
 
-        Returns decoded samples (B, *), pictures in 0..1. The same seed gives the same result.
+        Returns decoded samples (B, *), pictures in 0..1. Sample k is what seed + k gives alone.
         """
-        if isinstance(prompts, int) and self.encoder.null is None:
-            prompts = [None] * prompts
+        way = dict(w=w, negative=negative, sampler=sampler)
         ts = self.grid(self.steps if steps is None else steps)
-        noise = self.noise(len(prompts), seed).to(self.device)
-        denoise = self.prompted(prompts, w, negative)
-        x = self.schedule(ts[0])[1] * noise
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(2**32 - 1 - seed)  # a sampler's own noise: not the start's again
-            x0 = last((sampler or self.sampler)(denoise, self.schedule, x, ts))
-        return self.codec.decode(x0)
+        walks = sampling.trajectories(self, self.listed(prompts), seed, ts=ts, **way)
+        ((_, walk),) = walks  # one chunk
+        return self.codec.decode(last(walk))

@@ -13,6 +13,9 @@ ts does not decrease, or so little that log-SNR does not grow. A sampler that dr
 takes `noise`, a callable x -> eps; the same x and the same noise give the same result.
 """
 
+from functools import partial
+from inspect import signature
+
 import torch
 
 from .checks import check_number
@@ -72,6 +75,13 @@ def noise_from(generator):
         return torch.randn(x.shape, generator=generator, dtype=dtype).to(x)
 
     return noise
+
+
+def with_noise(sampler, noise):
+    """The sampler with its `noise` given, if it takes any and nobody has given it before."""
+    given = "noise" in getattr(sampler, "keywords", {})  # of a functools.partial
+    takes = "noise" in signature(sampler).parameters
+    return partial(sampler, noise=noise) if takes and not given else sampler
 
 
 @torch.no_grad()

@@ -1,34 +1,91 @@
-"""From a model to samples: start noise, the noise on the way, a chunk in memory at a time."""
+"""From a model to samples: the only place where a model is walked.
 
-from functools import partial
+Picture k of seed s is the picture that seed s + k gives alone. Each picture has two streams of random
+numbers of its own, one for the noise it starts from and one for what a sampler adds on the way, so it
+does not depend on how many there are, on the chunk, on the prompts beside it or on the device; and
+nobody else's random numbers are touched.
+"""
+
+import math
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from .samplers import ddpm, last
+from .checks import check_count
+from .samplers import with_noise
+
+
+def generator_at(*numbers):
+    """A generator of its own for each (seed, step), or so; SeedSequence mixes the numbers."""
+    word = np.random.SeedSequence(numbers).generate_state(1)[0]
+    return torch.Generator().manual_seed(int(word))
+
+
+def seeds_from(seed, n):
+    """The seeds of n pictures: seed, seed + 1, ...; or those given, a list with one for each picture.
+
+    ValueError for a seed that is no whole number, at least 0.
+    """
+    if not isinstance(seed, (list, tuple, range)):
+        first = check_count("seed", seed, 0)
+        return range(first, first + n)
+    if len(seed) != n:
+        raise ValueError(f"seed must be one number, or one for each of {n}, got {len(seed)}")
+    return [check_count("seed", each, 0) for each in seed]
+
+
+def start_noise(shape, seeds):
+    """Standard normal noise (n, *shape) on the CPU, row i from seed i alone."""
+    # PyTorch would keep the lower 32 bits of a longer seed, so those are mixed first.
+    generators = (
+        torch.Generator().manual_seed(seed) if seed < 2**32 else generator_at(seed, 0)
+        for seed in seeds
+    )
+    return torch.stack([torch.randn(shape, generator=each) for each in generators])
+
+
+def noise_on_the_way(seeds):
+    """A sampler's `noise`, x -> eps, row i from seed i alone: other numbers than its start noise."""
+    generators = [generator_at(seed, 1) for seed in seeds]
+
+    def noise(x):
+        if len(x) != len(generators):
+            raise ValueError(f"x must have a row for each of {len(generators)} seeds, got {len(x)}")
+        # In float32 for x of any precision, so that it is the same noise.
+        return torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
+
+    return noise
+
+
+def walk(model, denoise, x, ts, seeds, sampler=None):
+    """A sampler's steps (x, x0_hat) from x over ts, row i's noise on the way from seed i."""
+    sampler = with_noise(sampler or model.sampler, noise_on_the_way(seeds))
+    return sampler(denoise, model.schedule, x, ts)
 
 
 @torch.no_grad()
-def trajectories(model, prompts, seed=0, *, w=None, negative=None, ts=None, sampler=None, batch=64):
-    """For every `batch` prompts in turn the start x and a sampler's steps (x, x0_hat) from there.
+def trajectories(
+    model, prompts, seed=0, *, w=None, negative=None, ts=None, sampler=None, chunk=None
+):
+    """For each chunk of prompts in turn the start x and a sampler's steps (x, x0_hat) from there.
 
-    Together they end at what `model(prompts, seed=seed)` decodes. Sample i depends on its prompt, i
-    and the seed, not on the chunk it is in: it has start noise, and noise on its way, of its own.
+    seed: s for the seeds s, s + 1, ..., or a list with one for each prompt. ts: the time grid. chunk:
+    how many prompts walk together, by default all.
     """
     ts = model.grid(model.steps) if ts is None else ts
-    start = torch.Generator().manual_seed(seed)
-    for first in range(0, len(prompts), batch):
-        part = prompts[first : first + batch]
-        noise = torch.stack([torch.randn(model.shape, generator=start) for _ in part])
-        x = model.schedule(ts[0])[1] * noise.to(model.device)
-        walk = with_own_noise(sampler or model.sampler, seed, range(first, first + len(part)))
-        yield x, walk(model.prompted(part, w, negative), model.schedule, x, ts)
+    seeds = seeds_from(seed, len(prompts))
+    for first in range(0, len(prompts), chunk or len(prompts)):
+        part = slice(first, first + (chunk or len(prompts)))
+        noise = start_noise(model.shape, seeds[part]).to(model.device, model.dtype)
+        denoise = model.prompted(prompts[part], w, negative)
+        x = model.schedule(ts[0])[1] * noise
+        yield x, walk(model, denoise, x, ts, seeds[part], sampler)
 
 
 @torch.no_grad()
 def finished(model, trajectories, bar):
-    """The decoded samples (n, *) at the end of each walk; `bar.update()` is called at every step."""
+    """The decoded samples (n, *) at the end of each trajectory; `bar.update()` at every step."""
     for x, steps in trajectories:
         for x, _ in steps:
             bar.update()
@@ -37,7 +94,7 @@ def finished(model, trajectories, bar):
 
 @torch.no_grad()
 def frames(model, trajectories, bar):
-    """Decoded pairs along the first walk: x_t and the network's x0_hat of it; at last x0 twice."""
+    """Decoded pairs along the first trajectory: x_t and the x0_hat made of it; at last x0 twice."""
     x, steps = next(trajectories)
     for after, x0_hat in steps:
         bar.update()
@@ -46,11 +103,17 @@ def frames(model, trajectories, bar):
     yield (model.codec.decode(x).cpu().float(),) * 2
 
 
-def with_own_noise(sampler, seed, numbers):
-    """The sampler; where it draws noise, with a generator for each of the samples' numbers."""
-    if sampler is not ddpm:
-        return sampler
-    return partial(ddpm, generator=[generator_at(seed, number) for number in numbers])
+def samples(model, prompts, seed=0, *, ts=None, chunk=64, **way):
+    """What `model(prompts, seed=seed)` returns, on the CPU, `chunk` at a time under a progress bar.
+
+    way: other settings of `trajectories`. Whoever repeats it for the spread takes seeds len(prompts)
+    apart, or most of the noise is the same again.
+    """
+    ts = model.grid(model.steps) if ts is None else ts
+    total = math.ceil(len(prompts) / chunk) * (len(ts) - 1)
+    with tqdm(total=total, desc=f"seed {seed}", unit="step", leave=False, disable=None) as bar:
+        walks = trajectories(model, prompts, seed, ts=ts, chunk=chunk, **way)
+        return torch.cat(list(finished(model, walks, bar)))
 
 
 def within_memory(items, batch):
@@ -65,56 +128,3 @@ def within_memory(items, batch):
             raise
         less = f"try --batch {batch // 2}" if batch > 1 else "only something smaller fits"
         raise ValueError(f"out of memory with --batch {batch}; {less}") from error
-
-
-@torch.no_grad()
-def samples(model, prompts, seed=0, w=None, negative=None, ts=None, sampler=None, batch=64):
-    """What `model(prompts, seed=seed)` returns, with the network called on `batch` at a time.
-
-    Sample i does not depend on `batch`: the sampler itself walks with all of them at once. ts: the
-    time grid. Draws a progress bar on a terminal.
-    """
-    ts = model.grid(model.steps) if ts is None else ts
-    starts = range(0, len(prompts), batch)
-    parts = [model.prompted(prompts[i : i + batch], w, negative) for i in starts]
-
-    def denoise(x, t):
-        return torch.cat([part(piece, t) for part, piece in zip(parts, x.split(batch))])
-
-    x = model.schedule(ts[0])[1] * model.noise(len(prompts), seed).to(model.device)
-    steps = (sampler or model.sampler)(denoise, model.schedule, x, ts)
-    bar = tqdm(
-        steps, total=len(ts) - 1, desc=f"seed {seed}", unit="step", leave=False, disable=None
-    )
-    return model.codec.decode(last(bar)).cpu().float()
-
-
-def seeded(sampler, seed):
-    """The sampler, its own noise, where it draws any, decided by the seed (not the start's noise)."""
-    return partial(sampler, generator=generator_at(seed, 0)) if sampler is ddpm else sampler
-
-
-def walk(model, denoise, x, ts, sampler, seed=0):
-    """Sample and decode; the sampler's own noise comes from the seed, as in `Model.forward`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(2**32 - 1 - seed)
-        return model.codec.decode(last(sampler(denoise, model.schedule, x, ts)))
-
-
-def noise_for(x0, seed):
-    """Standard normal noise of x0's shape; sample i does not depend on how many there are."""
-    check_count("seed", seed, 0)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.stack([torch.randn(x0.shape[1:], generator=generator) for _ in x0]).to(x0)
-
-
-def generator_at(seed, step):
-    """A generator of its own for each (seed, step); SeedSequence mixes the two numbers."""
-    word = np.random.SeedSequence([seed, step]).generate_state(1)[0]
-    return torch.Generator().manual_seed(int(word))
-
-
-def check_count(name, value, least):
-    """ValueError unless value is a whole number, at least `least`."""
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")

@@ -8,7 +8,8 @@ import minidiff
 PACKAGE = Path(minidiff.__file__).parent
 # A room is a file or a folder of `minidiff/`; "" is the package's own front, `__init__.py`.
 FLOORS = [
-    {"files", "schedules", "nets", "conditions"},
+    {"checks", "files"},
+    {"schedules", "nets", "conditions"},
     {"denoiser", "codecs"},
     {"guidance", "samplers"},
     {"sampling", "data"},

@@ -38,12 +38,14 @@ def generate(args):
         print("minidiff: an empty prompt asks for anything at all", file=sys.stderr)
     batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
     ts = model.grid(args.steps or model.steps)
-    way = dict(w=w, negative=args.negative, ts=ts, sampler=sampler, batch=batch)
-    trajectories, steps = sampling.trajectories(model, asked, args.seed, **way), len(ts) - 1
+    way = dict(w=w, negative=args.negative, ts=ts, sampler=sampler, chunk=batch)
+    # Each prompt has the same seeds, so that its pictures depend on no other prompt and on no -n.
+    seeds = list(range(args.seed, args.seed + args.n)) * len(prompts)
+    walks, steps = sampling.trajectories(model, asked, seeds, **way), len(ts) - 1
     total = math.ceil(len(asked) / batch) * steps
     with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
         watch = sampling.frames if args.frames else sampling.finished
-        made = sampling.within_memory(watch(model, trajectories, bar), min(batch, len(asked)))
+        made = sampling.within_memory(watch(model, walks, bar), min(batch, len(asked)))
         if args.frames:
             writers.film(path, made, steps, args.enlarge)
         elif suffix == ".png":

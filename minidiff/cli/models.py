@@ -44,8 +44,8 @@ def resize(model, width, height):
     """Have the model paint pictures of another size in pixels. ValueError for one it cannot take."""
     if len(model.shape) != 3:
         raise ValueError("--size is for models of pictures, and this one paints none")
-    codec = getattr(model.codec, "factor", 1)
-    multiple = codec * model.denoiser.net.factor
+    codec, net = model.factors
+    multiple = codec * net
     if any(side % multiple or not 0 < side <= LARGEST for side in (width, height)):
         raise ValueError(
             f"--size must be two multiples of {multiple} from {multiple} to {LARGEST}, such as "

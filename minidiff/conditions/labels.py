@@ -35,6 +35,7 @@ class LabelEncoder(nn.Module):
         """The row of the embedding for a label; the last one for None."""
         if label is None:
             return self.classes
+        label = label.item() if hasattr(label, "item") else label  # NumPy's and PyTorch's numbers
         if str(label) not in map(str, range(self.classes)):
             raise ValueError(f"label must be a number from 0 to {self.classes - 1}, got {label!r}")
         return int(label)

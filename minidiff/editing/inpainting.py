@@ -4,12 +4,17 @@ A mask is a boolean tensor, True where something new is wanted, False where the 
 axes are the last ones of what it masks: (H, W) for pictures (B, C, H, W), (2,) for points (B, 2).
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
-from ..samplers import ddpm, last, noise_like
-from ..sampling import check_count, noise_for, walk
+from ..checks import check_count
+from ..samplers import ddpm, last, with_noise
+from ..sampling import seeds_from, start_noise, walk
 from ..schedules import check_times
+
+SLACK = 1e-3  # by which a picture may leave 0..1, as resized or averaged ones do by rounding
 
 
 def inpaint(denoise, known, mask):
@@ -41,7 +46,7 @@ def check_mask(mask, known):
     return mask.to(known.device)
 
 
-def renoise(schedule, x, s, t, generator=None):
+def renoise(schedule, x, s, t, noise=torch.randn_like):
     """Take x from time s up to t > s again: one draw of q(x_t | x_s), (B, *) -> (B, *).
 
     The forward process over part of its way (Lugmayr et al. 2022, algorithm 1, line 10).
@@ -51,26 +56,26 @@ def renoise(schedule, x, s, t, generator=None):
         raise ValueError(f"renoise goes from s up to a larger t, got s = {s:g} and t = {t:g}")
     (alpha_s, sigma_s), (alpha, sigma) = schedule(s), schedule(t)
     keep = alpha / alpha_s
-    return keep * x + (sigma.square() - (keep * sigma_s).square()).sqrt() * noise_like(x, generator)
+    return keep * x + (sigma.square() - (keep * sigma_s).square()).sqrt() * noise(x)
 
 
-def resampled(sampler, times=5, jump=1, generator=None):
+def resampled(sampler, times=5, jump=1):
     """RePaint (Lugmayr et al. 2022, section 4.2): a sampler that takes every `jump` steps `times` times.
 
     In between it renoises, so that hole and surroundings, which come from two sources, get the
     chance to agree at each noise level. Yields the steps that stand, as many as `sampler` does;
     calls the denoiser `times` times as often. The paper's r is `times`, its j `jump`.
     """
-    check_count("times", times, 1)
-    check_count("jump", jump, 1)
+    times, jump = check_count("times", times, 1), check_count("jump", jump, 1)
 
-    def sample(denoise, schedule, x, ts):
+    def sample(denoise, schedule, x, ts, noise=torch.randn_like):
+        once = with_noise(sampler, noise)
         for first in range(0, len(ts) - 1, jump):
             stretch = ts[first : first + jump + 1]
             for _ in range(times - 1):
-                x_s = last(sampler(denoise, schedule, x, stretch))
-                x = renoise(schedule, x_s, stretch[-1], stretch[0], generator)
-            for x, x0_hat in sampler(denoise, schedule, x, stretch):
+                x_s = last(once(denoise, schedule, x, stretch))
+                x = renoise(schedule, x_s, stretch[-1], stretch[0], noise)
+            for x, x0_hat in once(denoise, schedule, x, stretch):
                 yield x, x0_hat
 
     return sample
@@ -101,31 +106,52 @@ def to_latents(mask, shape):
 def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25, w=None):
     """Paint the hole anew: pictures (B, C, H, W) or points in, the same out, equal where mask is False.
 
-    prompts: one a sample, by default none. sampler: by default RePaint with 5 resamples; any sampler
-    alone is the plain variant. ValueError for a mask or a size that does not fit.
+    prompts: one a sample, by default none. seed: picture k is filled as seed + k fills it alone.
+    sampler: by default RePaint with 5 resamples; any sampler alone is the plain variant. ValueError
+    for pictures or a mask that do not fit.
     """
-    check_size(model, pictures)
+    x0 = encoded(model, pictures)
     mask = check_mask(mask, pictures)
-    x0 = model.codec.encode(pictures)
-    hole = to_latents(mask, x0.shape) if pictures.ndim > 2 else mask
-    denoise = inpaint(prompted(model, prompts, len(pictures), w), x0, hole)
-    ts = model.grid(steps)
-    x = model.schedule(ts[0])[1] * noise_for(x0, seed)
-    made = walk(model, denoise, x, ts, sampler or resampled(ddpm), seed)
+    hole = to_latents(mask, x0.shape) if x0.ndim > 2 else mask
+    denoise = model.prompted(listed(model, prompts, len(x0)), w)
+    denoise = inpaint(denoise, x0, hole.to(x0.device))
+    ts, seeds = model.grid(steps), seeds_from(seed, len(x0))
+    x = model.schedule(ts[0])[1] * start_noise(x0.shape[1:], seeds).to(x0)
+    made = last(walk(model, denoise, x, ts, seeds, sampler or resampled(ddpm)))
     # Decoding what was encoded costs a little, in latents and in rounding: paste what is known.
-    return torch.where(mask, made, pictures)
+    return torch.where(mask, model.codec.decode(made).to(pictures), pictures)
 
 
-def prompted(model, prompts, n, w):
-    """`model.prompted`, where None stands for n times no prompt."""
-    return model.prompted([model.encoder.null] * n if prompts is None else prompts, w)
+def listed(model, prompts, n):
+    """n prompts as a list, where None stands for n times no prompt; ValueError for another number."""
+    prompts = [model.null] * n if prompts is None else model.listed(prompts)
+    if len(prompts) != n:
+        raise ValueError(f"prompts must be one for each of {n} pictures, got {len(prompts)}")
+    return prompts
+
+
+def encoded(model, pictures):
+    """x0 of given pictures (B, C, H, W) in 0..1, or of points, on the model's device.
+
+    ValueError for what the model cannot take: whole numbers, pictures of another range or size.
+    """
+    if not torch.is_tensor(pictures) or not pictures.is_floating_point():
+        kind = pictures.dtype if torch.is_tensor(pictures) else type(pictures).__name__
+        raise ValueError(f"pictures must be a tensor of floating-point numbers in 0..1, got {kind}")
+    if pictures.ndim != len(model.shape) + 1:
+        wanted = "(B, C, H, W)" if len(model.shape) == 3 else f"(B, {len(model.shape)} more)"
+        raise ValueError(f"pictures must have shape {wanted}, got {tuple(pictures.shape)}")
+    if pictures.ndim > 3:
+        check_size(model, pictures)
+        low, high = pictures.min().item(), pictures.max().item()
+        if not (-SLACK <= low and high <= 1 + SLACK):  # NaN is not, either
+            raise ValueError(f"pictures must lie in 0..1, got values from {low:g} to {high:g}")
+    return model.codec.encode(pictures.to(model.device, model.dtype))
 
 
 def check_size(model, pictures):
-    """ValueError for pictures that the codec and the network cannot fold."""
-    if pictures.ndim < 4:
-        return
-    factor = getattr(model.codec, "factor", 1) * model.denoiser.net.factor
+    """ValueError for pictures that the codec and the network cannot halve as often as they do."""
+    factor = math.prod(model.factors)
     if any(n == 0 or n % factor for n in pictures.shape[-2:]):
         raise ValueError(
             f"pictures must be multiples of {factor} high and wide for this model, at least {factor}, "

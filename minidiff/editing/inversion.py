@@ -3,12 +3,13 @@
 import torch
 import torch.nn.functional as F
 
+from ..checks import check_count, check_number
 from ..denoiser import noising
 from ..guidance import given
-from ..samplers import ddim, ddim_step, last, stepper
-from ..sampling import check_count, noise_for, walk
+from ..samplers import ddim, last, ddim_step, stepper
+from ..sampling import seeds_from, start_noise, walk
 from ..schedules import uniform_grid
-from .inpainting import check_size, prompted
+from .inpainting import encoded, listed
 
 
 @torch.no_grad()
@@ -28,8 +29,9 @@ def invert(denoise, schedule, x0, ts, rounds=0):
         x0_hat = denoise(x, s)
         for _ in range(rounds):
             x0_hat = denoise(ddim_step(x, x0_hat, here, there), t)
-        # with x0_hat given, a step is a line: it runs both ways
-        x = ddim_step(x, x0_hat, here, there)
+        x = ddim_step(
+            x, x0_hat, here, there
+        )  # with x0_hat given, a step is a line: it runs both ways
         yield x, x0_hat
 
 
@@ -55,50 +57,53 @@ def image_to_image(model, pictures, strength, prompts=None, *, seed=0, steps=Non
 
     strength: 0 gives the pictures back, 1 takes nothing from them. Otherwise as `fill`.
     """
-    check_strength(strength)
-    check_size(model, pictures)
+    strength = check_number("strength", strength, 0, 1)
+    x0 = encoded(model, pictures)
     if strength == 0:
         return pictures
-    ts = remaining(model.grid(steps or model.steps), strength)
-    x0 = model.codec.encode(pictures)
-    x = noising(model.schedule, x0, ts[0], noise_for(x0, seed))
-    return walk(model, prompted(model, prompts, len(pictures), w), x, ts, model.sampler, seed)
+    ts = remaining(model.grid(model.steps if steps is None else steps), strength)
+    seeds = seeds_from(seed, len(x0))
+    x = noising(model.schedule, x0, ts[0], start_noise(x0.shape[1:], seeds).to(x0))
+    denoise = model.prompted(listed(model, prompts, len(x0)), w)
+    return model.codec.decode(last(walk(model, denoise, x, ts, seeds)))
 
 
 @torch.no_grad()
 def reprompt(model, pictures, before, after, *, strength=1.0, steps=50, w=None):
     """Change what a prompt changes: invert with the prompts `before`, sample with `after`.
 
-    strength: how far to invert, 0 to 1; less keeps more. w: of the way down; up it is 1.
+    strength: how far to invert, at least two of the steps and at most 1; less keeps more. w: of the
+    way down; up it is 1.
     """
-    check_strength(strength, least=2 / steps)
-    check_size(model, pictures)
-    ts = remaining(uniform_grid(steps), strength)
-    x = inverted(model, pictures, before, ts)
-    return walk(model, prompted(model, after, len(pictures), w), x, ts, ddim)
+    steps = check_count("steps", steps, 2)
+    strength = check_number("strength", strength, 2 / steps, 1)
+    ts, x0 = remaining(uniform_grid(steps), strength), encoded(model, pictures)
+    denoise = model.prompted(listed(model, after, len(x0)), w)
+    return walked(model, denoise, inverted(model, x0, before, ts), ts)
 
 
 @torch.no_grad()
 def interpolate(model, first, second, frames=8, prompts=None, *, steps=50):
-    """`frames` pictures from the picture first (1, *) to second (1, *), through their noises."""
-    check_count("frames", frames, 2)
-    check_size(model, first)
-    ts = uniform_grid(steps)
-    x = inverted(model, torch.cat([first, second]), prompts, ts)
-    shares = torch.linspace(0, 1, frames).view(-1, *[1] * (x.ndim - 1))
+    """`frames` pictures from the picture first (1, *) to second (1, *), through their noises.
+
+    prompts: of the two pictures; those between have the first one's.
+    """
+    frames, steps = check_count("frames", frames, 2), check_count("steps", steps, 2)
+    ts, x0 = uniform_grid(steps), encoded(model, torch.cat([first, second]))
+    prompts = listed(model, prompts, 2)
+    x = inverted(model, x0, prompts, ts)
+    shares = torch.linspace(0, 1, frames).to(x).view(-1, *[1] * (x.ndim - 1))
     between = slerp(x[:1], x[1:], shares)
-    middle = prompted(model, prompts and [prompts[0]] * frames, frames, 1)
-    return walk(model, middle, between, ts, ddim)
+    return walked(model, model.prompted(prompts[:1] * frames, w=1), between, ts)
 
 
-def inverted(model, pictures, prompts, ts):
-    """The noise that pictures come from under their prompts, over a grid that ends at 0."""
-    prompts = [model.encoder.null] * len(pictures) if prompts is None else prompts
-    denoise = given(model.denoiser, *model.encoder(prompts))  # neither guided nor clipped
-    return last(invert(denoise, model.schedule, model.codec.encode(pictures), ts[:-1], rounds=2))
+def inverted(model, x0, prompts, ts):
+    """The noise that x0 comes from under its prompts, over a grid that ends at 0."""
+    cond = model.encoder(listed(model, prompts, len(x0)))
+    denoise = given(model.denoiser, *cond)  # neither guided nor clipped
+    return last(invert(denoise, model.schedule, x0, ts[:-1], rounds=2))
 
 
-def check_strength(strength, least=0.0):
-    """ValueError unless strength lies in least..1."""
-    if not least <= strength <= 1:
-        raise ValueError(f"strength must be from {least:g} to 1, got {strength:g}")
+def walked(model, denoise, x, ts):
+    """The pictures at the end of DDIM's way from x, on which no noise is drawn."""
+    return model.codec.decode(last(ddim(denoise, model.schedule, x, ts)))

@@ -62,7 +62,7 @@ def evaluate_digits(model, n=2048, seeds=5, steps=None):
     for seed in range(seeds):
         generator = generator_at(seed, 1)
         labels = random_labels(n, generator)
-        images = samples(model, labels.tolist(), seed, ts=model.grid(steps or model.steps))
+        images = samples(model, labels.tolist(), seed * n, ts=model.grid(steps or model.steps))
         scores.append(digit_scores(images, labels, generator))
     return rows_of(scores, digit_floors(n))
 
@@ -76,7 +76,7 @@ def evaluate_text(model, n=2048, seeds=5, steps=None):
         for seed in range(seeds):
             generator = generator_at(seed, 1)
             prompts, labels, asked = captions.prompts_for(n, generator, unseen)
-            images = samples(model, prompts, seed, ts=model.grid(steps or model.steps))
+            images = samples(model, prompts, seed * n, ts=model.grid(steps or model.steps))
             scores.append(text_scores(images, labels, asked, generator, unseen))
         rows += rows_of(scores, floors, name)
     return rows

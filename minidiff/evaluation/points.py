@@ -2,7 +2,7 @@
 
 from ..data import points
 from ..samplers import ddim, ddpm
-from ..sampling import generator_at, samples, seeded
+from ..sampling import generator_at, samples
 from ..schedules import uniform_grid
 from .distances import chamfer, energy_distance
 from .report import floors_of, rows_of
@@ -22,8 +22,8 @@ def evaluate_points(model, n=2048, seeds=5, steps=None, draw=points.swiss_roll):
     for name, sampler, count in ways:
         scores = []
         for seed in range(seeds):
-            way = dict(ts=uniform_grid(count), sampler=seeded(sampler, seed), batch=n)
+            way = dict(ts=uniform_grid(count), sampler=sampler, chunk=n)
             real = draw(n, generator_at(seed, 1))
-            scores.append(point_scores(samples(model, [None] * n, seed, **way), real))
+            scores.append(point_scores(samples(model, [None] * n, seed * n, **way), real))
         rows += rows_of(scores, floors, f"{name} {count}, ")
     return rows

@@ -36,7 +36,7 @@ def evaluate_scenes(model, n=2048, seeds=5, steps=None):
         scores = []
         for seed in range(seeds):
             prompts, asked = scenes.prompts_for(n, generator_at(seed, 1), unseen, things)
-            made = samples(model, prompts, seed, ts=model.grid(steps or model.steps))
+            made = samples(model, prompts, seed * n, ts=model.grid(steps or model.steps))
             one = adherence_scores(made, asked)
             if not unseen:
                 one |= feature_scores(features(made), real_sample(n, things, generator_at(seed, 2)))
