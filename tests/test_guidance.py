@@ -159,16 +159,16 @@ def test_rescale_brings_back_the_spread():
 def test_rescale_leaves_a_blank_estimate_blank(value):
     """An empty sheet of paper has no spread to bring back: no 0 / 0, and no rounding blown up."""
     blank = torch.full((2, 1, 28, 28), value)
-    made = rescale(still(blank), still(pictures(0, (2, 1, 28, 28))), 1.0)(blank, T)
+    made = guidance_rescale(still(blank), still(pictures(0, (2, 1, 28, 28))), 1.0)(blank, T)
     torch.testing.assert_close(made, blank, rtol=0, atol=1e-3)
-    one = rescale(still(pictures(0, (3, 1))), still(pictures(1, (3, 1))), 1.0)(None, T)
+    one = guidance_rescale(still(pictures(0, (3, 1))), still(pictures(1, (3, 1))), 1.0)(None, T)
     torch.testing.assert_close(one, pictures(0, (3, 1)))  # one number has no spread either
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_rescale_refuses_a_share_that_is_none(share):
     with pytest.raises(ValueError, match="share must be a number from 0 to 1"):
-        rescale(still(0), still(1), share)
+        guidance_rescale(still(0), still(1), share)
 
 
 def test_a_negative_prompt_takes_the_place_of_null():

@@ -1,5 +1,6 @@
 """The whole way from a prompt to a sample, on the shipped points and on small untrained nets."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,7 @@ import minidiff
 from minidiff.codecs import Pixels, Scaled
 from minidiff.data.points import swiss_roll
 from minidiff.evaluation.distances import chamfer, floor
+from minidiff.model import Model
 from minidiff.recipes import RECIPES
 from minidiff.training.devices import get_device
 
@@ -38,16 +40,9 @@ def test_guidance_and_negative_prompt_are_wrappers():
     torch.testing.assert_close(model.prompted([3], w=3.0, negative=7)(x, t), away)
 
 
-def test_the_seed_decides_the_samplers_noise_too():
-    model = minidiff.load("points")
-    before = torch.random.get_rng_state()
-    runs = [model(3, steps=5, seed=seed, sampler=minidiff.ddpm) for seed in (0, 0, 1)]
-    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_sample_i_does_not_depend_on_the_batch():
+def test_noise_is_that_of_one_seed_after_the_other():
     model = digits()
+    assert torch.equal(model.noise(3, seed=5)[2:], model.noise(1, seed=7))
     assert torch.equal(model.noise(3, seed=5)[:2], model.noise(2, seed=5))
     assert model.noise(2).shape == (2, 1, 28, 28)
 
@@ -78,11 +73,74 @@ def test_bad_counts(n, seed, message):
         digits().noise(n, seed)
 
 
-def test_bad_prompts():
-    with pytest.raises(ValueError, match="label must be a number from 0 to 9, got 12"):
-        digits()([12])
-    with pytest.raises(ValueError, match="n must be a whole number, at least 1, got 0"):
-        digits()([])
+@pytest.mark.parametrize(
+    "prompts, message",
+    [
+        ([12], "label must be a number from 0 to 9, got 12"),
+        ([True], "label must be a number from 0 to 9, got True"),
+        ([], "prompts must be one or more, got none"),
+        (3, r"prompts must be a list, one a picture, got 3: \[3\]\?"),
+        ("314", r"prompts must be a list, one a picture, got '314': \['314'\]\?"),
+        (None, "prompts must be a list"),
+        (torch.tensor(3), "prompts must be a list"),
+    ],
+)
+def test_bad_prompts(prompts, message):
+    with pytest.raises(ValueError, match=message):
+        digits()(prompts)
+    with pytest.raises(ValueError, match=message):
+        digits().prompted(prompts)
+
+
+@pytest.mark.parametrize("labels", [torch.tensor([3, 1]), np.array([3, 1]), (3, 1), ["3", "1"]])
+def test_labels_of_any_kind(labels):
+    model = digits()
+    wanted = model([3, 1], steps=2)
+    assert torch.equal(model(labels, steps=2), wanted)
+    assert torch.equal(model(list(labels), steps=2), wanted)
+
+
+@pytest.mark.parametrize("n", [2, np.int64(2), torch.tensor(2), [None, None]])
+def test_a_model_without_prompts_takes_a_number(n):
+    model = minidiff.load("points")
+    assert torch.equal(model(n, steps=2), model([None] * 2, steps=2))
+
+
+@pytest.mark.parametrize(
+    "n, message",
+    [
+        (["a fox"], "this model takes no prompts, only how many, got"),
+        ([3, 1], "takes no prompts"),
+        ("3", "the number of samples must be a whole number, at least 1, got '3'"),
+        (0, "the number of samples must be"),
+        (True, "the number of samples must be"),
+        (2.5, "the number of samples must be"),
+    ],
+)
+def test_bad_numbers_of_samples(n, message):
+    with pytest.raises(ValueError, match=message):
+        minidiff.load("points")(n)
+
+
+@pytest.mark.parametrize("w", [float("nan"), float("inf"), 1e39, "2"])
+def test_bad_guidance(w):
+    with pytest.raises(ValueError, match="w must be a number from"):
+        digits()([3], w=w)
+
+
+@pytest.mark.parametrize("steps", [0, 2.5, True, "5"])
+def test_bad_steps(steps):
+    with pytest.raises(ValueError, match="steps must be a whole number, at least 1, got"):
+        digits()([3], steps=steps)
+
+
+def test_parts_say_what_they_are_and_are_asked_in_one_place():
+    scenes = minidiff.load("scenes")
+    assert scenes.factors == (4, 4) and scenes.range is None and scenes.null == ""
+    assert digits().factors == (1, 4) and digits().range == (-1, 1) and digits().null is None
+    bare = Model(lambda x, t: x, lambda prompts: (), object(), (2,), schedule=minidiff.cosine)
+    assert bare.factors == (1, 1) and bare.range is None and bare.null is None
+    assert bare.device.type == "cpu" and bare.dtype == torch.float32
 
 
 def test_devices(monkeypatch):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from ..checks import check_count, check_number
 from ..denoiser import noising
 from ..guidance import given
-from ..samplers import ddim, last, ddim_step, stepper
+from ..samplers import ddim, ddim_step, last, stepper
 from ..sampling import seeds_from, start_noise, walk
 from ..schedules import uniform_grid
 from .inpainting import encoded, listed
