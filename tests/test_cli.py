@@ -26,9 +26,6 @@ from minidiff.evaluation.digits import digit_floors, digit_scores
 from minidiff.evaluation.judges import digits as judge
 from minidiff.evaluation.report import Row, table
 from minidiff.recipes import RECIPES
-from minidiff.samplers import ddim, ddpm
-from minidiff.sampling import samples, seeded
-from minidiff.schedules import uniform_grid
 from minidiff.training import loop
 
 
@@ -114,8 +111,25 @@ def test_digits_as_arrays(models, here):
     assert images.shape == (4, 1, 28, 28) and images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1 and images.std() > 0
     assert labels.tolist() == [3, 3, 1, 1]
-    made = pretrained.load("mine", models / "digits")([3, 3, 1, 1], steps=2)
+    model = pretrained.load("mine", models / "digits")
+    made = torch.cat([model([label] * 2, steps=2) for label in (3, 1)])
     np.testing.assert_allclose(images, made, atol=1e-5)
+
+
+def test_pictures_of_a_prompt_depend_on_no_other_and_on_no_number(models, here):
+    """Each prompt has the seeds S, S + 1, ...: in any order, however many, one by one."""
+    words = ("generate", "--model", models / "digits", "--steps", 2, "--sampler", "ddpm")
+
+    def made(*more):
+        assert run(*words, *more, "-o", "d.npz") == 0
+        with np.load("d.npz") as file:
+            return file["images"]
+
+    four = made(3, 1, "-n", 2, "--seed", 5)
+    np.testing.assert_allclose(made(1, 3, "-n", 2, "--seed", 5), four[[2, 3, 0, 1]], atol=1e-5)
+    np.testing.assert_allclose(made(1, "-n", 1, "--seed", 6), four[3:], atol=1e-5)
+    np.testing.assert_allclose(made(3, 1, "-n", 1, "--seed", 5), four[[0, 2]], atol=1e-5)
+    assert np.abs(made(3, "--seed", 5 + 2**32) - four[0]).max() > 0.1
 
 
 def test_no_prompt_means_the_ten_digits(models, here):
@@ -135,24 +149,6 @@ def test_prompts_guidance_and_a_negative_prompt(models):
     assert not np.array_equal(plain["images"], strong["images"])
     assert not np.array_equal(strong["images"], other["images"])
     assert run(*words, "-n", 3, "-o", "rows.png") == 0
-
-
-@pytest.mark.parametrize("sampler", [ddim, ddpm])
-def test_samples_do_not_depend_on_the_batch(models, sampler):
-    model = pretrained.load("mine", models / "digits")
-    labels = list(range(7))
-
-    def made(batch):
-        way = dict(ts=uniform_grid(3), sampler=seeded(sampler, 4), w=2.0)
-        return samples(model, labels, 4, batch=batch, **way)
-
-    torch.testing.assert_close(made(3), made(64), rtol=1e-4, atol=1e-4)
-
-
-def test_ancestral_noise_is_not_the_start_noise():
-    start = minidiff.load("points").noise(1000, 5).flatten()
-    drawn = torch.randn(2000, generator=seeded(ddpm, 5).keywords["generator"])
-    assert torch.corrcoef(torch.stack([start, drawn]))[0, 1].abs() < 0.1
 
 
 def test_interrupted_and_resumed_equals_uninterrupted(here, capsys):

@@ -20,7 +20,7 @@ from minidiff.evaluation.points import point_scores
 from minidiff.evaluation.report import floors_of, rows_of, table
 from minidiff.recipes import RECIPES, point_data
 from minidiff.samplers import ddim, ddpm
-from minidiff.sampling import generator_at, samples, seeded
+from minidiff.sampling import generator_at, samples
 from minidiff.schedules import uniform_grid
 from minidiff.training import train
 
@@ -40,7 +40,7 @@ def trained(images, seed, **settings):
 
 def scores(model, sampler, steps, seed):
     """Chamfer at 2048 points and energy distance at 5000, from the same samples."""
-    way = dict(ts=uniform_grid(steps), sampler=seeded(sampler, seed), batch=ENERGY)
+    way = dict(ts=uniform_grid(steps), sampler=sampler, chunk=ENERGY)
     made = samples(model, [None] * ENERGY, seed, **way)
     real = swiss_roll(ENERGY, generator_at(seed, 1))
     first = point_scores(made[:CHAMFER], real[:CHAMFER])
