@@ -12,7 +12,7 @@ from .guidance import clip, given, guidance_interval, guidance_rescale, guide
 from .model import Model
 from .nets import PointNet, UNet
 from .pretrained import load
-from .samplers import ddim, ddpm, dpmpp_2m, heun, last
+from .samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from
 from .schedules import (
     DDPM,
     cosine,
@@ -29,6 +29,6 @@ __all__ = [
     "DDPM", "TARGETS", "Autoencoder", "Denoiser", "LabelEncoder", "Model", "Pixels", "PointNet",
     "Scaled", "TextEncoder", "Tokenizer", "UNet", "Unconditional", "clip", "cosine", "ddim", "ddpm",
     "dpmpp_2m", "flow", "given", "guidance_interval", "guidance_rescale", "guide", "heun", "last",
-    "load", "log_snr", "log_snr_grid", "logit_normal_times", "noising", "stratified_times", "train",
-    "uniform_grid",
+    "load", "log_snr", "log_snr_grid", "logit_normal_times", "noise_from", "noising",
+    "stratified_times", "train", "uniform_grid",
 ]  # fmt: skip

@@ -34,8 +34,8 @@ BUGS = [
     Bug(
         "noise subtracted instead of added",
         "denoiser.py",
-        "return append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps",
-        "return append_dims(alpha, x0) * x0 - append_dims(sigma, x0) * eps",
+        "append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps",
+        "append_dims(alpha, x0) * x0 - append_dims(sigma, x0) * eps",
         "test_denoiser.py",
         "01_noising",
     ),
@@ -65,16 +65,16 @@ BUGS = [
     Bug(
         "alpha_bar without its root",
         "schedules.py",
-        "return alpha_bar.sqrt().to(t), (1 - alpha_bar).sqrt().to(t)",
-        "return alpha_bar.to(t), (1 - alpha_bar).sqrt().to(t)",
+        "return alpha_bar.sqrt().to(t), variance.sqrt().to(t)",
+        "return alpha_bar.to(t), variance.sqrt().to(t)",
         "test_schedules.py",
         "01_noising",
     ),
     Bug(
         "DDPM's table read one entry too early",
         "schedules.py",
-        "self.alpha_bar[(self.T * t).round()",
-        "self.alpha_bar[(self.T * t - 1).clamp(min=0).round()",
+        "place = self.T * t.cpu().double()",
+        "place = (self.T * t.cpu().double() - 1).clamp(min=0)",
         "test_schedules.py",
         "03_ddpm",
     ),
@@ -105,8 +105,8 @@ BUGS = [
     Bug(
         "padding that the pixels listen to",
         "nets/unet.py",
-        "share = mask.to(x) / mask.sum(1, keepdim=True)",
-        "share = torch.ones_like(mask).to(x) / mask.shape[1]",
+        "share = mask.to(tokens) / mask.sum(1, keepdim=True).clamp(min=1)",
+        "share = torch.ones_like(mask).to(tokens) / mask.shape[1]",
         "test_nets.py",
     ),
     Bug(

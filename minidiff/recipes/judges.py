@@ -45,7 +45,8 @@ def train_judge(images, labels, *, seed=0, epochs=10, batch=128, lr=4e-3, bf16=F
             f"got {len(images)} and {len(labels)}"
         )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the only way to seed the layers' own initialisation
+        # The only way to seed the layers' own initialisation; torch.manual_seed would reach a GPU's.
+        torch.default_generator.manual_seed(seed)
         judge = digits.Judge().to(images.device)
     generator = torch.Generator().manual_seed(seed)
     steps = len(images) // batch

@@ -32,7 +32,7 @@ def ways(schedule, calls, w):
 def scores(model, n, seed, w, ts, sampler):
     generator = generator_at(seed, 1)
     labels = random_labels(n, generator)
-    images = samples(model, labels.tolist(), seed, w, ts=ts, sampler=sampler)
+    images = samples(model, labels.tolist(), seed * n, w=w, ts=ts, sampler=sampler)
     return digit_scores(images, labels, generator)
 
 

@@ -83,7 +83,7 @@ def digits(quick):
             scores = []
             for seed in range(seeds):
                 made = editing.fill(
-                    model, images, mask, prompts, seed=seed, sampler=sampler, steps=25, w=w
+                    model, images, mask, prompts, seed=seed * n, sampler=sampler, steps=25, w=w
                 )
                 assert torch.equal(made[..., ~mask], images[..., ~mask])
                 scores.append(accuracy(judge.load(), made, labels))
@@ -148,7 +148,7 @@ def refilled(quick):
         mask = photos.box(pictures, 8, 8, 52, 48)
         prompts = [scenes.describe(scene, generator, mention=1, vague=0) for scene in new]
         real = adherence(judged(rendered(new, generator)), new)
-        made = editing.fill(model, pictures, mask, prompts, seed=seed, steps=model.steps)
+        made = editing.fill(model, pictures, mask, prompts, seed=seed * n, steps=model.steps)
         assert torch.equal(made[..., ~mask], pictures[..., ~mask])
         for name, right in adherence(judged(made), new).items():
             row = rows.setdefault(name, Row(f"hole of a scene, {name}", [], 0.0, share=True))

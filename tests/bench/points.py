@@ -41,7 +41,7 @@ def trained(images, seed, **settings):
 def scores(model, sampler, steps, seed):
     """Chamfer at 2048 points and energy distance at 5000, from the same samples."""
     way = dict(ts=uniform_grid(steps), sampler=sampler, chunk=ENERGY)
-    made = samples(model, [None] * ENERGY, seed, **way)
+    made = samples(model, [None] * ENERGY, seed * ENERGY, **way)
     real = swiss_roll(ENERGY, generator_at(seed, 1))
     first = point_scores(made[:CHAMFER], real[:CHAMFER])
     return {"Chamfer": first["Chamfer"], "energy": point_scores(made, real)["energy distance"]}

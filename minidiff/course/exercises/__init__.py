@@ -174,7 +174,7 @@ def _outputs(ex, answer, inputs):
     for args in ex.inputs()[:inputs]:
         # Seeded, so that an answer that draws from torch's global generator can be compared too.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             try:
                 outputs.append(_plain(answer(*args) if callable(answer) else answer))
             except NotImplementedError:
