@@ -1,5 +1,6 @@
-"""Numbers that come from people: each is taken as meant, or refused in a sentence that names it."""
+"""What comes from people is taken as it is meant, or refused in a sentence that names it."""
 
+from collections.abc import Iterable
 from operator import index
 
 
@@ -26,3 +27,23 @@ def check_number(name, value, low, high):
     if not fits:
         raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
     return float(value)
+
+
+def check_prompts(prompts, takes_any=True):
+    """The prompts as a list, one for each sample; of a model that takes none, from their number.
+
+    ValueError for what is no list, such as one text or one number: is it one picture of that, or
+    that many pictures?
+    """
+    prompts = prompts.tolist() if hasattr(prompts, "tolist") else prompts  # NumPy's and PyTorch's
+    several = isinstance(prompts, Iterable) and not isinstance(prompts, (str, bytes))
+    prompts = list(prompts) if several else prompts
+    if prompts == []:
+        raise ValueError("prompts must be one or more, got none")
+    if takes_any and not several:
+        raise ValueError(f"prompts must be a list, one a picture, got {prompts!r}: [{prompts!r}]?")
+    if not takes_any and not several:
+        return [None] * check_count("the number of samples", prompts, 1)
+    if not takes_any and any(prompt is not None for prompt in prompts):
+        raise ValueError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
+    return prompts

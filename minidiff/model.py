@@ -1,12 +1,10 @@
 """A model: denoiser, encoder and codec under one roof, and the way from a prompt to a picture."""
 
-from collections.abc import Iterable
-
 import torch
 from torch import nn
 
 from . import sampling
-from .checks import check_count
+from .checks import check_count, check_prompts
 from .conditions import Unconditional
 from .guidance import clip, given, guide
 from .samplers import ddim, last
@@ -16,30 +14,23 @@ from .schedules import uniform_grid
 class Model(nn.Module):
     """The parts of a generator as plain attributes, callable with prompts or labels.
 
-    denoiser: `denoise(x, t, *cond) -> x0_hat`; a `Denoiser` brings its schedule along, for another
-    callable give `schedule`. encoder: prompts -> cond. codec: `encode` and `decode`, pixels <-> x0.
-    shape: of one x0, without batch. w, steps, sampler, grid (steps -> ts): the defaults it is
-    measured and shipped with. What parts may say of themselves beside that is in `null`, `range` and
-    `factors`.
+    denoiser: `denoise(x, t, *cond) -> x0_hat`, with its `schedule` as an attribute. encoder: prompts
+    -> cond. codec: `encode` and `decode`, pixels <-> x0. shape: of one x0, without batch. w, steps,
+    sampler, grid (steps -> ts): the defaults it is measured and shipped with. What else the parts
+    may say of themselves, and what holds if they do not, stands in `null`, `range` and `factors`.
     """
 
     def __init__(
-        self,
-        denoiser,
-        encoder,
-        codec,
-        shape,
-        w=1.0,
-        steps=50,
-        sampler=ddim,
-        grid=uniform_grid,
-        schedule=None,
+        self, denoiser, encoder, codec, shape, w=1.0, steps=50, sampler=ddim, grid=uniform_grid
     ):
         super().__init__()
         self.denoiser, self.encoder, self.codec = denoiser, encoder, codec
         self.shape, self.w = tuple(shape), w
         self.steps, self.sampler, self.grid = steps, sampler, grid
-        self.schedule = denoiser.schedule if schedule is None else schedule
+
+    @property
+    def schedule(self):
+        return self.denoiser.schedule
 
     @property
     def null(self):
@@ -84,27 +75,8 @@ class Model(nn.Module):
         return self.denoiser.loss_at(self.codec.encode(pictures), t, eps, *self.encoder(prompts))
 
     def listed(self, prompts):
-        """The prompts as a list, one for each sample; for a model that takes none, of their number.
-
-        ValueError for what is no list, such as one text or one number: is it one picture of that, or
-        that many pictures?
-        """
-        prompts = (
-            prompts.tolist() if hasattr(prompts, "tolist") else prompts
-        )  # NumPy's and PyTorch's
-        several = isinstance(prompts, Iterable) and not isinstance(prompts, (str, bytes))
-        prompts = list(prompts) if several else prompts
-        if prompts == []:
-            raise ValueError("prompts must be one or more, got none")
-        if isinstance(self.encoder, Unconditional):
-            if several and any(prompt is not None for prompt in prompts):
-                raise ValueError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
-            return prompts if several else [None] * check_count("the number of samples", prompts, 1)
-        if not several:
-            raise ValueError(
-                f"prompts must be a list, one a picture, got {prompts!r}: [{prompts!r}]?"
-            )
-        return prompts
+        """The prompts as a list, one for each sample; for a model that takes none, of their number."""
+        return check_prompts(prompts, takes_any=not isinstance(self.encoder, Unconditional))
 
     def prompted(self, prompts, w=None, negative=None):
         """The denoiser of (x, t) that these prompts steer, one prompt a sample.

@@ -114,17 +114,3 @@ def samples(model, prompts, seed=0, *, ts=None, chunk=64, **way):
     with tqdm(total=total, desc=f"seed {seed}", unit="step", leave=False, disable=None) as bar:
         walks = trajectories(model, prompts, seed, ts=ts, chunk=chunk, **way)
         return torch.cat(list(finished(model, walks, bar)))
-
-
-def within_memory(items, batch):
-    """The same items; running out of memory is a ValueError that says which --batch to try."""
-    try:
-        yield from items
-    except (MemoryError, RuntimeError) as error:
-        # the CPU's allocator raises a RuntimeError that only its text tells from others
-        signs = ("can't allocate memory", "not enough memory", "out of memory")
-        full = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
-        if not full and not any(sign in str(error) for sign in signs):
-            raise
-        less = f"try --batch {batch // 2}" if batch > 1 else "only something smaller fits"
-        raise ValueError(f"out of memory with --batch {batch}; {less}") from error

@@ -11,12 +11,12 @@ from PIL import Image
 
 from minidiff import cli, pretrained, recipes
 from minidiff.cli import writers
+from minidiff.cli.models import within_memory
 from minidiff.codecs import Autoencoder, Pixels
 from minidiff.conditions import TextEncoder, Tokenizer, Unconditional
 from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import UNet
-from minidiff.sampling import within_memory
 from minidiff.schedules import cosine
 
 WORDS = "a red blue fox cat in snow night two".split()

@@ -138,7 +138,7 @@ def test_parts_say_what_they_are_and_are_asked_in_one_place():
     scenes = minidiff.load("scenes")
     assert scenes.factors == (4, 4) and scenes.range is None and scenes.null == ""
     assert digits().factors == (1, 4) and digits().range == (-1, 1) and digits().null is None
-    bare = Model(lambda x, t: x, lambda prompts: (), object(), (2,), schedule=minidiff.cosine)
+    bare = Model(lambda x, t: x, lambda prompts: (), object(), (2,))
     assert bare.factors == (1, 1) and bare.range is None and bare.null is None
     assert bare.device.type == "cpu" and bare.dtype == torch.float32
 

@@ -186,14 +186,12 @@ def test_clips_and_vectors_are_walked_by_the_same_driver():
         encode = decode = staticmethod(lambda x: x / 2)
 
     for shape in ((5,), (3, 2, 4, 4)):
-        model = Model(
-            lambda x, t, *cond: cond[0].view(-1, *[1] * len(shape)) + 0 * x,
-            lambda prompts: (torch.tensor(prompts, dtype=torch.float32),),
-            Halved(),
-            shape,
-            schedule=cosine,
-            steps=3,
-        )
+
+        def denoise(x, t, wanted):
+            return wanted.view(-1, *[1] * (x.ndim - 1)) + 0 * x
+
+        denoise.schedule = cosine
+        model = Model(denoise, lambda prompts: (torch.tensor(prompts),), Halved(), shape, steps=3)
         made = model([1.0, 4.0], seed=2)
         assert made.shape == (2, *shape)
         torch.testing.assert_close(made.flatten(1).mean(1), torch.tensor([0.5, 2.0]))

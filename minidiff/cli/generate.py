@@ -11,7 +11,7 @@ from .. import sampling
 from ..conditions import LabelEncoder, Unconditional
 from ..samplers import ddim, ddpm, dpmpp_2m, heun
 from . import writers
-from .models import check_prompts, look_up, open_model, resize
+from .models import check_prompts, look_up, open_model, resize, within_memory
 
 SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "heun": heun, "dpmpp_2m": dpmpp_2m}
 
@@ -45,7 +45,7 @@ def generate(args):
     total = math.ceil(len(asked) / batch) * steps
     with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
         watch = sampling.frames if args.frames else sampling.finished
-        made = sampling.within_memory(watch(model, walks, bar), min(batch, len(asked)))
+        made = within_memory(watch(model, walks, bar), min(batch, len(asked)))
         if args.frames:
             writers.film(path, made, steps, args.enlarge)
         elif suffix == ".png":

@@ -11,10 +11,9 @@ from tqdm import tqdm
 from .. import pretrained, training
 from ..files import check_writable
 from ..recipes import RECIPES, toml
-from ..sampling import within_memory
 from ..training import distributed
 from ..training.devices import get_device
-from .models import look_up
+from .models import look_up, within_memory
 
 
 def train(args):
