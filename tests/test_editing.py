@@ -256,3 +256,91 @@ def test_pictures_too_small_for_the_codec():
             editing.fill(model, torch.rand(1, 3, *size), mask)
         with pytest.raises(ValueError, match="multiples of 16"):
             editing.image_to_image(model, torch.rand(1, 3, *size), 0.5)
+
+
+EDITS = {
+    "fill": lambda model, x, **way: editing.fill(model, x, half(x), steps=3, **way),
+    "image to image": lambda model, x, **way: editing.image_to_image(model, x, 0.5, **way),
+    "reprompt": lambda model, x: editing.reprompt(model, x, None, None, steps=3),
+    "interpolate": lambda model, x: editing.interpolate(model, x[:1], x[1:2], 3, steps=3),
+}
+
+
+def half(pictures):
+    """A mask of the lower half."""
+    mask = torch.zeros(pictures.shape[-2:]).bool()
+    mask[mask.shape[0] // 2 :] = True
+    return mask
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda x: (255 * x).byte(), "floating-point numbers in 0..1, got torch.uint8"),
+        (lambda x: 255 * x, "pictures must lie in 0..1, got values from .* to 2"),
+        (lambda x: 2 * x - 1, "pictures must lie in 0..1, got values from -"),
+        (lambda x: x * float("nan"), "pictures must lie in 0..1, got values from nan"),
+        (lambda x: x[:, 0], r"pictures must have shape \(B, C, H, W\), got \(2, 8, 8\)"),
+        (lambda x: x[..., :6], "multiples of 4 high and wide"),
+    ],
+)
+def test_pictures_of_the_wrong_kind(edit, change, message):
+    with pytest.raises(ValueError, match=message):
+        edit(tiny(), change(normal(2, 1, 8, 8).sigmoid()))
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_pictures_and_models_of_every_precision(edit):
+    pictures = normal(2, 1, 8, 8).sigmoid()
+    wanted = edit(tiny(), pictures)
+    torch.testing.assert_close(edit(tiny(), pictures.double()).float(), wanted, rtol=0, atol=1e-5)
+    made = edit(tiny().bfloat16(), pictures)
+    assert (made.float() - wanted).abs().max() < 0.2
+
+
+def test_what_is_kept_is_kept_exactly_in_every_precision():
+    pictures = torch.rand(1, 1, 8, 8, dtype=torch.float64)
+    filled = editing.fill(tiny(), pictures, half(pictures), steps=2)
+    assert filled.dtype == torch.float64 and torch.equal(filled[..., :4, :], pictures[..., :4, :])
+
+
+@pytest.mark.parametrize("name", ["fill", "image to image"])
+def test_an_edit_depends_on_its_seed_alone(name):
+    model, pictures, edit = tiny(), normal(3, 1, 8, 8).sigmoid(), EDITS[name]
+    before = torch.get_rng_state()
+    whole = edit(model, pictures, seed=4)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(5)  # nor does the global state decide anything
+    for k in range(3):
+        alone = edit(model, pictures[k : k + 1], seed=4 + k)
+        torch.testing.assert_close(alone[0], whole[k], rtol=0, atol=1e-5)
+    assert not torch.allclose(edit(model, pictures, seed=2**32 + 4), whole, atol=1e-3)
+
+
+def test_prompts_of_an_edit_are_one_for_each_picture():
+    model, pictures = tiny(encoder=LabelEncoder(10, 8)), torch.rand(2, 1, 8, 8)
+    for prompts, message in [
+        ([3], "prompts must be one for each of 2 pictures, got 1"),
+        (3, "prompts must be a list"),
+        ("31", "prompts must be a list"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            editing.image_to_image(model, pictures, 0.5, prompts)
+        with pytest.raises(ValueError, match=message):
+            editing.reprompt(model, pictures, prompts, [3, 1], steps=3)
+        with pytest.raises(ValueError, match=message):
+            editing.interpolate(model, pictures[:1], pictures[1:], 3, prompts, steps=3)
+    with pytest.raises(ValueError, match="this model takes no prompts"):
+        editing.fill(tiny(), pictures, half(pictures), ["a fox"] * 2)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2.5, True])
+def test_too_few_steps_to_invert(steps):
+    picture = torch.rand(1, 1, 8, 8)
+    with pytest.raises(ValueError, match="steps must be a whole number, at least 2, got"):
+        editing.reprompt(tiny(), picture, None, None, steps=steps)
+    with pytest.raises(ValueError, match="steps must be a whole number, at least 2, got"):
+        editing.interpolate(tiny(), picture, picture, 3, steps=steps)
+    with pytest.raises(ValueError, match="strength must be a number from 0.4 to 1, got 0.3"):
+        editing.reprompt(tiny(), picture, None, None, strength=0.3, steps=5)

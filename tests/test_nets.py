@@ -1,7 +1,10 @@
 """Networks: shapes, identities at the start, masks, and the sentences for bad input."""
 
+import math
+
 import pytest
 import torch
+import torch.nn.functional as F
 
 from minidiff.nets import PointNet, UNet
 from minidiff.nets.layers import Attention, ResBlock, attention_map, time_features
@@ -148,3 +151,90 @@ def test_an_empty_mask_says_nothing():
     out = net(x, t, tokens, mask)
     assert out.isfinite().all()
     torch.testing.assert_close(net(x, t, 0 * tokens, mask)[1], out[1])
+
+
+def by_hand(w, x, t, tokens, mask, heads=4):
+    """`UNet(1, width=8, widths=(1, 2))` from its weights alone, written out; patch 2, one stage a side."""
+
+    def linear(name, h):
+        return h @ w[f"{name}.weight"].T + w[f"{name}.bias"]
+
+    def conv(name, h, **settings):
+        return F.conv2d(h, w[f"{name}.weight"], w[f"{name}.bias"], padding=1, **settings)
+
+    def norm(name, h):
+        groups = h.unflatten(1, (8, -1))
+        centred = groups - groups.mean((2, 3, 4), keepdim=True)
+        h = (centred / (centred.square().mean((2, 3, 4), keepdim=True) + 1e-5).sqrt()).flatten(1, 2)
+        return h * w[f"{name}.weight"][:, None, None] + w[f"{name}.bias"][:, None, None]
+
+    def silu(h):
+        return h / (1 + (-h).exp())
+
+    def block(name, h, emb):
+        scale, shift = linear(f"{name}.film", emb)[:, :, None, None].chunk(2, 1)
+        new = conv(f"{name}.conv1", silu(norm(f"{name}.norm1", h)))
+        new = conv(f"{name}.conv2", silu(norm(f"{name}.norm2", new) * (1 + scale) + shift))
+        if f"{name}.shortcut.weight" in w:
+            h = F.conv2d(h, w[f"{name}.shortcut.weight"], w[f"{name}.shortcut.bias"])
+        return h + new
+
+    def attend(name, h, others=None, counts=None):
+        pixels = norm(f"{name}.norm", h).flatten(2).transpose(1, 2)
+        query = linear(f"{name}.query", pixels)
+        key, value = linear(f"{name}.key_value", pixels if others is None else others).chunk(2, 2)
+        heard = []
+        for part in torch.arange(query.shape[2]).chunk(heads):  # a head has channels of its own
+            scores = query[:, :, part] @ key[:, :, part].transpose(1, 2) / len(part) ** 0.5
+            weights = scores.exp() if counts is None else scores.exp() * counts[:, None]
+            heard.append(weights / weights.sum(2, keepdim=True) @ value[:, :, part])
+        return h + linear(f"{name}.out", torch.cat(heard, 2)).transpose(1, 2).view_as(h)
+
+    def stage(name, h, emb, attends):
+        h = block(f"{name}.block", h, emb)
+        if attends:
+            h = attend(f"{name}.self_attention", h)
+            h = attend(f"{name}.cross_attention", h, tokens, mask.to(h))
+        return h
+
+    angles = t[:, None] * torch.logspace(0, 3, 16)
+    emb = linear("time.2", silu(linear("time.0", torch.cat([angles.sin(), angles.cos()], 1))))
+    pooled = [row[counts].mean(0) for row, counts in zip(tokens, mask)]
+    emb = emb + linear("pool", torch.stack(pooled))
+    corners = [x[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]  # space to depth
+    fine = stage("down.0", conv("conv_in", torch.cat(corners, 1)), emb, attends=False)
+    coarse = stage("down.2", conv("down.1", fine, stride=2), emb, attends=True)
+    h = stage("middle", coarse, emb, attends=True)
+    h = stage("up.0", torch.cat([h, coarse], 1), emb, attends=True)
+    h = conv("up.1.1", h.repeat_interleave(2, 2).repeat_interleave(2, 3))
+    h = stage("up.2", torch.cat([h, fine], 1), emb, attends=False)
+    h = conv("conv_out.2", silu(norm("conv_out.0", h)))
+    return h.unflatten(1, (2, 2)).permute(0, 3, 1, 4, 2).reshape(x.shape)  # depth to space
+
+
+def test_the_unet_is_what_its_formulas_say():
+    """Every skip, every head, both attentions, the pooled text and the mask, against plain algebra."""
+    net, x = unet(), torch.randn(2, 1, 8, 12, generator=torch.Generator().manual_seed(2))
+    tokens, mask = cond(2)
+    mask[1, 1:] = False
+    t = torch.tensor([0.2, 0.7])
+    wanted = by_hand(net.state_dict(), x, t, tokens, mask)
+    torch.testing.assert_close(net(x, t, tokens, mask), wanted, rtol=1e-3, atol=1e-4)
+
+
+def test_pointnet_is_what_its_formula_says():
+    net, x, t = PointNet(width=16, depth=2, features=4), torch.randn(5, 2), torch.rand(5)
+    angles = 2 * math.pi * x @ net.directions
+    h, times = torch.cat([x, angles.sin(), angles.cos()], 1), time_features(t, 16)
+    for layer, film in zip(net.layers, net.films):
+        scale, shift = film(times)[:, :16], film(times)[:, 16:]
+        h = layer(h) * (1 + scale) + shift
+        h = h * h.sigmoid()
+    torch.testing.assert_close(net(x, t), net.out(h))
+
+
+def test_time_features_are_sines_then_cosines():
+    features = time_features(torch.tensor([0.3]), 8)[0]
+    waves = [0.3 * 10**k for k in range(4)]
+    wanted = [f(wave) for f in (math.sin, math.cos) for wave in waves]
+    torch.testing.assert_close(features, torch.tensor(wanted), rtol=1e-4, atol=1e-4)

@@ -207,3 +207,31 @@ def test_shipped_models_sample_alone_as_in_a_row():
         model = load(name)
         made = model(prompts, seed=1, steps=3)
         close(made[1], model(prompts[1:2], seed=2, steps=3)[0])
+
+
+def test_guidance_and_negative_prompt_reach_the_network():
+    """Against the walk written out: noise, guided estimates, clipped, DDIM, decoded."""
+    model = tiny()
+    three, seven, null = (model.encoder([label]) for label in (3, 7, None))
+    for w, negative, away in ((3.0, None, null), (3.0, 7, seven), (1, None, None)):
+        x = cosine(TS[0])[1] * torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(9))
+        for t, s in zip(TS, TS[1:]):
+            x0_hat = model.denoiser(x, t, *three)
+            if away:
+                other = model.denoiser(x, t, *away)
+                x0_hat = other + w * (x0_hat - other)
+            x0_hat = x0_hat.clamp(-1, 1)
+            (alpha, sigma), (alpha_s, sigma_s) = cosine(t), cosine(s)
+            x = alpha_s * x0_hat + sigma_s * (x - alpha * x0_hat) / sigma
+        way = dict(w=w, negative=negative, sampler=ddim)
+        close(samples(model, [3], 9, ts=TS, **way), (x + 1) / 2)
+        close(model([3], seed=9, steps=4, **way), (x + 1) / 2)
+
+
+def test_a_models_own_settings_hold_where_nobody_says_otherwise():
+    model = tiny()
+    model.sampler, model.steps, model.w = heun, 3, 2.5
+    wanted = model([3], w=2.5, steps=3, sampler=heun)
+    assert torch.equal(model([3]), wanted) and torch.equal(samples(model, [3]), wanted)
+    for other in (dict(w=2.0), dict(steps=4), dict(sampler=ddim)):
+        assert not torch.allclose(model([3], **other), wanted, atol=1e-3)

@@ -1,0 +1,59 @@
+"""What every shipped network says of fixed input, kept in half precision in golden.safetensors.
+
+python tests/golden.py          writes the file anew; run it after shipping other weights
+"""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from minidiff import load, pretrained
+from minidiff.codecs import Autoencoder
+from minidiff.evaluation.judges import digits, scenes
+
+FILE = Path(__file__).with_name("golden.safetensors")
+JUDGES = {"judge": digits, "scene-judge": scenes}
+PROMPTS = {  # one that says something and one that does not
+    "digits": [3, None],
+    "digits-text": ["a thick seven leaning right", ""],
+    "scenes": ["a red fox in snow", ""],
+}
+
+
+def names():
+    """Every shipped network."""
+    return [*pretrained.manifest(), *JUDGES]
+
+
+@torch.no_grad()
+def answer(name):
+    """What the network of that name says, as one row of numbers, float32."""
+    generator = torch.Generator().manual_seed(0)
+    if name in JUDGES:
+        sizes = {"judge": (2, 1, 28, 28), "scene-judge": (2, 3, 64, 64)}
+        said = JUDGES[name].load()(torch.rand(sizes[name], generator=generator))
+        said = said.values() if isinstance(said, dict) else [said]  # logits for each question
+        return torch.cat([logits.flatten() for logits in said])
+    model = load(name)
+    if isinstance(model, Autoencoder):
+        x0 = model.encode(torch.rand(1, 3, 32, 32, generator=generator))
+        return torch.cat([x0.flatten(), model.decode(x0).flatten()])
+    # Parts of photographs are as good as the whole, and keep the file small.
+    shape = (3, 16, 16) if name.startswith("photo") else model.shape
+    x, t = torch.randn(2, *shape, generator=generator), torch.tensor([0.3, 0.9])
+    return model.denoiser.net(x, t, *model.encoder(PROMPTS.get(name, [None] * 2))).flatten()
+
+
+def stored():
+    """What they said when the file was written, by name, float32."""
+    return {name: values.float() for name, values in load_file(FILE).items()}
+
+
+def main():
+    save_file({name: answer(name).half() for name in names()}, FILE)
+    print(f"{FILE.name}: {', '.join(names())}; {FILE.stat().st_size / 1e3:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

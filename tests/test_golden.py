@@ -1,0 +1,17 @@
+"""Every shipped network still says what it said when it was shipped; see golden.py."""
+
+import golden
+import pytest
+import torch
+
+
+def test_every_shipped_network_has_its_stored_answer():
+    assert sorted(golden.stored()) == sorted(golden.names()), "run python tests/golden.py"
+
+
+@pytest.mark.parametrize("name", golden.names())
+def test_the_answer_is_the_stored_one(name):
+    """Up to half precision and another processor's rounding."""
+    wanted, found = golden.stored()[name], golden.answer(name)
+    assert wanted.std() > 0.05  # a network that says nothing is held to nothing
+    torch.testing.assert_close(found, wanted, rtol=2e-3, atol=3e-3)
