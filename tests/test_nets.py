@@ -215,6 +215,9 @@ def by_hand(w, x, t, tokens, mask, heads=4):
 def test_the_unet_is_what_its_formulas_say():
     """Every skip, every head, both attentions, the pooled text and the mask, against plain algebra."""
     net, x = unet(), torch.randn(2, 1, 8, 12, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():  # so that who listens to whom is decided
+        for name, weight in net.named_parameters():
+            weight *= 5 if "query" in name or "key_value" in name else 2
     tokens, mask = cond(2)
     mask[1, 1:] = False
     t = torch.tensor([0.2, 0.7])
@@ -238,3 +241,11 @@ def test_time_features_are_sines_then_cosines():
     waves = [0.3 * 10**k for k in range(4)]
     wanted = [f(wave) for f in (math.sin, math.cos) for wave in waves]
     torch.testing.assert_close(features, torch.tensor(wanted), rtol=1e-4, atol=1e-4)
+
+
+def test_the_map_of_an_empty_mask_is_empty():
+    tokens, mask = cond(2)
+    mask[1] = False
+    attention = Attention(8, token_width=16)
+    share = attention_map(attention, torch.randn(2, 8, 4, 4), tokens, mask)
+    assert (share[1] == 0).all() and torch.isclose(share[0].sum(-1), torch.ones(16)).all()

@@ -71,6 +71,30 @@ def test_load_keeps_the_range_of_sixteen_bits(save):
     torch.testing.assert_close(loaded, wanted, atol=0.003, rtol=0)
 
 
+def test_load_clips_what_exceeds_sixteen_bits(save):
+    ramp = np.linspace(0, 2**20, 64 * 64).reshape(64, 64).astype(np.int32)
+    loaded = photos.load(save(ramp, "deep.tiff"))
+    wanted = torch.from_numpy((ramp / 65535).clip(0, 1)).float().expand(1, 3, 64, 64)
+    torch.testing.assert_close(loaded, wanted, atol=0.003, rtol=0)
+
+
+@pytest.mark.parametrize("pixels", [100, 3000])
+def test_load_refuses_a_picture_of_too_many_pixels(save, monkeypatch, pixels):
+    """Pillow warns above its limit and refuses above twice that; here both are a sentence."""
+    path = save(noise(64, 64, 3))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels)
+    with pytest.raises(ValueError, match=f"picture.png has more than {pixels:,} pixels"):
+        photos.load(path)
+
+
+def test_load_says_what_shrinking_makes_of_a_long_picture(save):
+    with pytest.raises(ValueError, match=r"got \(4000, 64\), which shrinks to \(256, 4\)"):
+        photos.load(save(noise(64, 4000, 3)))
+    for side in (0, 63, 64.5, True):
+        with pytest.raises(ValueError, match="side must be a whole number, at least 64, got"):
+            photos.load(save(noise(64, 64, 3)), side=side)
+
+
 def test_load_obeys_the_camera_about_what_is_up(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees to see it upright
@@ -149,6 +173,15 @@ def test_fill_works_on_a_window_and_keeps_the_rest(model):
     assert wide.shape == (1, 3, 96, 144) and torch.equal(wide[..., :128], picture)
     with pytest.raises(ValueError, match="mask must have the size"):
         editing.fill_window(model, picture, mask.T)
+
+
+def test_a_window_takes_masks_of_every_rank(model):
+    picture = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(3))
+    mask = photos.box(picture, 40, 40, 8, 8)
+    way = dict(steps=2, margin=16, sampler=ddpm)
+    wanted = editing.fill_window(model, picture, mask, **way)
+    for same in (mask[None], mask[None, None]):
+        assert torch.equal(editing.fill_window(model, picture, same, **way), wanted)
 
 
 @pytest.mark.parametrize("first, end", [(0, 1), (3, 12), (50, 64), (0, 64), (30, 33), (63, 64)])

@@ -6,6 +6,7 @@ for progress in train(recipes.photos.model(), data, images=24_000, batch=4): ...
 filled = editing.fill_window(progress.model.eval(), picture, mask)
 """
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ..checks import check_count
 from .paths import find_datasets
 
 CROP, FACTOR = 64, 4
@@ -30,20 +32,29 @@ def load(path, side=256):
 
     A longer side above `side` pixels is shrunk to it, and up to 3 pixels are cut from the right and
     below, so that H and W are multiples of 4. Grey becomes colour, 16-bit grey keeps its range,
-    transparent parts turn white. FileNotFoundError, or ValueError for what is no picture.
+    transparent parts turn white. FileNotFoundError, or ValueError for what is no picture or too large.
     """
+    side = check_count("side", side, CROP)
     path = find_datasets() / "photos" / f"{path}.png" if path in HOLES else Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no picture at {path}; by name there are {', '.join(HOLES)}")
     try:
-        with Image.open(path) as file:
+        too_large = dict(action="error", category=Image.DecompressionBombWarning)
+        with warnings.catch_warnings(**too_large), Image.open(path) as file:
             image = colour(ImageOps.exif_transpose(file))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
+        raise ValueError(f"{path} has more than {limit} pixels: make it smaller first") from error
     except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
         raise ValueError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
+    before = image.size
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     width, height = (n - n % FACTOR for n in image.size)
     if min(width, height) < CROP:
-        raise ValueError(f"{path} must be at least {CROP} pixels high and wide, got {image.size}")
+        raise ValueError(
+            f"{path} must be at least {CROP} pixels high and wide when its longer side has {side}, "
+            f"got {before}, which shrinks to {image.size}"
+        )
     picture = torch.from_numpy(np.array(image))[:height, :width]
     return (picture.permute(2, 0, 1) / 255)[None]
 
@@ -51,7 +62,8 @@ def load(path, side=256):
 def colour(image):
     """Any Pillow image as 8-bit RGB."""
     if image.mode.startswith("I"):  # 16-bit grey, which `convert` would cut off at 255
-        return Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8)).convert("RGB")
+        grey = (np.asarray(image) / 257).round().clip(0, 255)
+        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")

@@ -10,11 +10,12 @@ def fill_window(model, picture, mask, *, seed=0, margin=32, steps=50, **settings
     margin: pixels around the hole that the network is shown. settings: those of `fill`.
     """
     mask = check_mask(mask, picture)
-    rows, columns = (span(mask.any(axis), margin) for axis in (1, 0))
+    plane = mask.reshape(-1, *mask.shape[-2:]).any(0)  # of all samples
+    rows, columns = (span(plane.any(axis), margin) for axis in (1, 0))
     filled = picture.clone()
     window = picture[..., rows, columns]
     filled[..., rows, columns] = fill(
-        model, window, mask[rows, columns], seed=seed, steps=steps, **settings
+        model, window, mask[..., rows, columns], seed=seed, steps=steps, **settings
     )
     return filled
 
