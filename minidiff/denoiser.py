@@ -58,17 +58,16 @@ class Denoiser(nn.Module):
         """x0_hat (B, *) from x (B, *) at t, () or (B,), in [0, 1].
 
         Solves the 2x2 system `x = alpha x0 + sigma eps`, `out = a x0 + b eps` for x0. At t = 0,
-        where x is the data, it gives x itself back, whatever the target.
+        where x is the data, it is x itself; for the target x0 it is `out` there as everywhere.
         """
         check_batch(x)
-        t = check_times(t)
-        alpha, sigma = (append_dims(value, x) for value in self.schedule(t))
+        t = torch.as_tensor(t)
+        alpha, sigma = (append_dims(value, x) for value in self.schedule(t))  # which checks t
+        sigma = sigma.clamp(min=1e-20)  # 0 would leave target x0 with 0 / 0 and others as they are
         a, b = TARGETS[self.target](alpha, sigma)
         out = self.net(x, times_for(x, t), *cond)
-        determinant, data = alpha * b - sigma * a, sigma == 0
-        on_x, on_out = b / determinant, -sigma / determinant
-        x0_hat = torch.where(data, 1, on_x) * x + torch.where(data, 0, on_out) * out
-        return x0_hat.to(x.dtype)
+        determinant = alpha * b - sigma * a
+        return ((b / determinant) * x - (sigma / determinant) * out).to(x.dtype)
 
     def loss(self, x0, *cond, generator=None):
         """Squared error of the target at random times, a value per sample; x0 (B, *) -> (B,)."""

@@ -18,6 +18,7 @@ from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from
 from minidiff.sampling import (
     finished,
     frames,
+    generator_at,
     noise_on_the_way,
     samples,
     seeds_from,
@@ -99,10 +100,24 @@ def test_the_seed_decides_the_noise_on_the_way(name):
     assert torch.equal(last(steps), last(SAMPLERS[name](denoise, cosine, start, TS, noise=noise)))
 
 
-def test_start_and_way_are_two_streams():
-    start, way = start_noise((4000,), [5]), noise_on_the_way([5])(torch.zeros(1, 4000))
+@pytest.mark.parametrize("seed", [5, 2**40])
+def test_start_and_way_are_two_streams(seed):
+    start, way = start_noise((4000,), [seed]), noise_on_the_way([seed])(torch.zeros(1, 4000))
     assert torch.corrcoef(torch.cat([start, way]))[0, 1].abs() < 0.06
-    assert torch.equal(start[0], torch.randn(4000, generator=torch.Generator().manual_seed(5)))
+
+
+def test_a_short_seed_is_pytorchs_own():
+    drawn = torch.randn(9, generator=torch.Generator().manual_seed(5))
+    assert torch.equal(start_noise((9,), [5])[0], drawn)
+
+
+def test_a_generator_depends_on_all_of_its_numbers():
+    def draw(*numbers):
+        return torch.randn(9, generator=generator_at(*numbers))
+
+    assert torch.equal(draw(1, 2), draw(1, 2))
+    draws = [draw(1, 2), draw(1, 3), draw(2, 1), draw(2, 2), draw(1, 2, 3), draw(2**40, 2)]
+    assert torch.pdist(torch.stack(draws)).min() > 0.5
 
 
 def test_noise_that_was_given_stays():

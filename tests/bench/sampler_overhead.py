@@ -14,7 +14,7 @@ from functools import partial
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler, DPMSolverMultistepScheduler
 
-from minidiff import Denoiser, cosine, ddim, ddpm, dpmpp_2m, heun, uniform_grid
+from minidiff import Denoiser, cosine, ddim, ddpm, dpmpp_2m, heun, noise_from, uniform_grid
 
 SHAPE = (64, 1, 28, 28)
 RUNS = (3, 9)  # steps: short, to fit between interruptions; the difference leaves out set-up
@@ -51,7 +51,7 @@ def main():
     same = dict(prediction_type="v_prediction", timestep_spacing="trailing")
     unclipped = same | dict(clip_sample=False)
     ways = {
-        "DDPM, minidiff": partial(ours, partial(ddpm, generator=generator)),
+        "DDPM, minidiff": partial(ours, partial(ddpm, noise=noise_from(generator))),
         "DDPM, diffusers": partial(theirs, DDPMScheduler(**unclipped)),
         "drawing DDPM's noise": lambda steps, x, out: noise_alone(steps, x, generator),
         "DDIM, minidiff": partial(ours, ddim),
