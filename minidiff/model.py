@@ -103,6 +103,6 @@ class Model(nn.Module):
         """
         way = dict(w=w, negative=negative, sampler=sampler)
         ts = self.grid(self.steps if steps is None else steps)
-        walks = sampling.trajectories(self, self.listed(prompts), seed, ts=ts, **way)
+        walks = sampling.trajectories(self, prompts, seed, ts=ts, **way)
         ((_, walk),) = walks  # one chunk
         return self.codec.decode(last(walk))

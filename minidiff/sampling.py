@@ -70,10 +70,11 @@ def trajectories(
 ):
     """For each chunk of prompts in turn the start x and a sampler's steps (x, x0_hat) from there.
 
-    seed: s for the seeds s, s + 1, ..., or a list with one for each prompt. ts: the time grid. chunk:
+    prompts: as `model` takes them. seed: s for the seeds s, s + 1, ..., or a list with one for each prompt. ts: the time grid. chunk:
     how many prompts walk together, by default all.
     """
     ts = model.grid(model.steps) if ts is None else ts
+    prompts = model.listed(prompts)
     seeds = seeds_from(seed, len(prompts))
     for first in range(0, len(prompts), chunk or len(prompts)):
         part = slice(first, first + (chunk or len(prompts)))
@@ -109,7 +110,7 @@ def samples(model, prompts, seed=0, *, ts=None, chunk=64, **way):
     way: other settings of `trajectories`. Whoever repeats it for the spread takes seeds len(prompts)
     apart, or most of the noise is the same again.
     """
-    ts = model.grid(model.steps) if ts is None else ts
+    prompts, ts = model.listed(prompts), model.grid(model.steps) if ts is None else ts
     total = math.ceil(len(prompts) / chunk) * (len(ts) - 1)
     with tqdm(total=total, desc=f"seed {seed}", unit="step", leave=False, disable=None) as bar:
         walks = trajectories(model, prompts, seed, ts=ts, chunk=chunk, **way)
