@@ -3,6 +3,7 @@
 python tests/golden.py          writes the file anew; run it after shipping other weights
 """
 
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -27,22 +28,24 @@ def names():
 
 
 @torch.no_grad()
-def answer(name):
-    """What the network of that name says, as one row of numbers, float32."""
+def answer(name, dtype=torch.float32):
+    """What the network of that name says in that precision, as one row of numbers, float32."""
     generator = torch.Generator().manual_seed(0)
     if name in JUDGES:
         sizes = {"judge": (2, 1, 28, 28), "scene-judge": (2, 3, 64, 64)}
-        said = JUDGES[name].load()(torch.rand(sizes[name], generator=generator))
+        judge = deepcopy(JUDGES[name].load()).to(dtype)  # of which `load` keeps one for all
+        said = judge(torch.rand(sizes[name], generator=generator).to(dtype))
         said = said.values() if isinstance(said, dict) else [said]  # logits for each question
-        return torch.cat([logits.flatten() for logits in said])
-    model = load(name)
+        return torch.cat([logits.flatten() for logits in said]).float()
+    model = load(name).to(dtype)
     if isinstance(model, Autoencoder):
-        x0 = model.encode(torch.rand(1, 3, 32, 32, generator=generator))
-        return torch.cat([x0.flatten(), model.decode(x0).flatten()])
+        x0 = model.encode(torch.rand(1, 3, 32, 32, generator=generator).to(dtype))
+        return torch.cat([x0.flatten(), model.decode(x0).flatten()]).float()
     # Parts of photographs are as good as the whole, and keep the file small.
     shape = (3, 16, 16) if name.startswith("photo") else model.shape
     x, t = torch.randn(2, *shape, generator=generator), torch.tensor([0.3, 0.9])
-    return model.denoiser.net(x, t, *model.encoder(PROMPTS.get(name, [None] * 2))).flatten()
+    cond = model.encoder(PROMPTS.get(name, [None] * 2))
+    return model.denoiser.net(x.to(dtype), t, *cond).flatten().float()
 
 
 def stored():

@@ -250,3 +250,11 @@ def test_a_models_own_settings_hold_where_nobody_says_otherwise():
     assert torch.equal(model([3]), wanted) and torch.equal(samples(model, [3]), wanted)
     for other in (dict(w=2.0), dict(steps=4), dict(sampler=ddim)):
         assert not torch.allclose(model([3], **other), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
+def test_autocast_changes_little(sampler):
+    wanted = tiny()([3, None], steps=4, sampler=sampler)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = tiny()([3, None], steps=4, sampler=sampler)
+    assert made.dtype == torch.float32 and (made - wanted).abs().max() < 0.2
