@@ -126,6 +126,9 @@ def test_pictures_of_a_prompt_depend_on_no_other_and_on_no_number(models, here):
             return file["images"]
 
     four = made(3, 1, "-n", 2, "--seed", 5)
+    model = pretrained.load("mine", models / "digits")
+    by_python = model([1, 1], seed=5, steps=2, sampler=SAMPLERS["ddpm"])
+    np.testing.assert_allclose(four[2:], by_python, atol=1e-5)
     np.testing.assert_allclose(made(1, 3, "-n", 2, "--seed", 5), four[[2, 3, 0, 1]], atol=1e-5)
     np.testing.assert_allclose(made(1, "-n", 1, "--seed", 6), four[3:], atol=1e-5)
     np.testing.assert_allclose(made(3, 1, "-n", 1, "--seed", 5), four[[0, 2]], atol=1e-5)
