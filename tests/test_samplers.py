@@ -194,16 +194,20 @@ def test_eta_outside_is_refused(eta):
         list(ddim(lambda x, t: x, cosine, torch.zeros(1, 2), uniform_grid(3), eta=eta))
 
 
-@pytest.mark.parametrize("name", ["ddpm", "ddim1"])
-def test_noise_comes_from_its_argument_alone(name):
-    """What `noise` gives is added, scaled by the posterior's deviation, and nothing else is."""
-    ts, x, before = uniform_grid(4), normal(3, 2), torch.get_rng_state()
-    ends = []
-    for eps in (0.0, 1.0):
-        end = SAMPLERS[name](lambda x, t: 0 * x, cosine, x, ts[:2], noise=lambda x: x * 0 + eps)
-        ends.append(last(end))
-    std = posterior(cosine(ts[0]), cosine(ts[1]))[2]
-    torch.testing.assert_close(ends[1] - ends[0], std.expand(3, 2))
+@pytest.mark.parametrize(
+    "sampler, share", [(ddpm, 1), (partial(ddim, eta=1), 1), (partial(ddim, eta=0.3), 0.3)]
+)
+def test_noise_comes_from_its_argument_alone(sampler, share):
+    """What `noise` gives is added, scaled by eta and the posterior's deviation, and nothing else is."""
+    ts, x, before, asked = uniform_grid(4), normal(3, 2), torch.get_rng_state(), []
+    first, std = ts[:2], share * posterior(cosine(ts[0]), cosine(ts[1]))[2]
+    none, one = (
+        last(sampler(lambda x, t: 0 * x, cosine, x, first, noise=lambda x: 0 * x + eps))
+        for eps in (0.0, 1.0)
+    )
+    torch.testing.assert_close(one - none, std.expand(3, 2))
+    last(sampler(lambda x, t: x, cosine, x, ts, noise=lambda x: asked.append(x) or 0 * x))
+    assert len(asked) == 3  # the last step, to the data, asks for none
     assert torch.equal(torch.get_rng_state(), before)
 
 
