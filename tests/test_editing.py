@@ -12,6 +12,7 @@ from minidiff.data import mnist
 from minidiff.data.points import Mixture
 from minidiff.denoiser import Denoiser, noising
 from minidiff.evaluation.distances import energy_distance
+from minidiff.guidance import given
 from minidiff.model import Model
 from minidiff.nets import PointNet, UNet
 from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last
@@ -344,3 +345,38 @@ def test_too_few_steps_to_invert(steps):
         editing.interpolate(tiny(), picture, picture, 3, steps=steps)
     with pytest.raises(ValueError, match="strength must be a number from 0.4 to 1, got 0.3"):
         editing.reprompt(tiny(), picture, None, None, strength=0.3, steps=5)
+
+
+def test_filling_resamples_five_times_by_default():
+    model, pictures = tiny(), normal(1, 1, 8, 8).sigmoid()
+    ways = [{}, *(dict(sampler=editing.resampled(ddpm, times)) for times in (5, 4))]
+    first, same, other = (
+        editing.fill(model, pictures, half(pictures), steps=3, **way) for way in ways
+    )
+    assert torch.equal(first, same) and not torch.allclose(first, other, atol=1e-3)
+
+
+def test_image_to_image_walks_with_the_models_own_sampler_and_grid():
+    model, pictures = tiny(), normal(1, 1, 8, 8).sigmoid()
+    made = []
+    for model.sampler in (ddim, heun):
+        x0, ts = model.codec.encode(pictures), editing.remaining(model.grid(4), 0.6)
+        x = noising(model.schedule, x0, ts[0], normal(1, 1, 8, 8, seed=3))
+        by_hand = last(model.sampler(model.prompted(1), model.schedule, x, ts))
+        made.append(editing.image_to_image(model, pictures, 0.6, seed=3))
+        torch.testing.assert_close(made[-1], model.codec.decode(by_hand))
+    assert not torch.allclose(*made, atol=1e-4)
+
+
+def test_reprompting_inverts_in_two_rounds_without_clipping():
+    model, pictures = tiny(), 0.2 + 0.6 * normal(2, 1, 8, 8).sigmoid()
+    ts, x0 = uniform_grid(6), model.codec.encode(pictures)
+
+    def by_hand(rounds):
+        denoise = given(model.denoiser)
+        noise = last(editing.invert(denoise, model.schedule, x0, ts[:-1], rounds))
+        return model.codec.decode(last(ddim(model.prompted(2), model.schedule, noise, ts)))
+
+    made = editing.reprompt(model, pictures, None, None, steps=6)
+    torch.testing.assert_close(made, by_hand(2))
+    assert not torch.allclose(made, by_hand(0), atol=1e-2)

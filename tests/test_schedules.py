@@ -140,6 +140,7 @@ def test_number_of_steps(n):
 @pytest.mark.parametrize("n", [np.int64(3), torch.tensor(3)])
 def test_whole_numbers_of_any_kind(n):
     assert len(uniform_grid(n)) == len(log_snr_grid(cosine, n)) == 4
+    assert uniform_grid(1).tolist() == log_snr_grid(cosine, 1).tolist() == [1, 0]
 
 
 def test_training_times_cover_the_range_evenly():
