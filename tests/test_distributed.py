@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from test_training import SETTINGS, tiny
 
 from minidiff.recipes import point_data
 from minidiff.training import train
+from minidiff.training.checkpoints import load_state
 
 HERE = Path(__file__).parent
 
@@ -25,18 +25,24 @@ def torchrun(*words):
         capture_output=True,
         text=True,
         timeout=300,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE)},
+        env=os.environ
+        | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent)))},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
+def told_by(what, folder):
+    """What the two processes of two_processes.py tell."""
+    torchrun(HERE / "two_processes.py", what, folder)
+    return [json.loads((folder / f"{what}{rank}.json").read_text()) for rank in range(2)]
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    """What the two processes of two_processes.py told, and the folder they wrote to."""
+    """What the two processes told of `train`, and the folder they wrote to."""
     folder = tmp_path_factory.mktemp("two")
-    torchrun(HERE / "two_processes.py", folder)
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)], folder
+    return told_by("library", folder), folder
 
 
 def test_two_processes_have_the_losses_of_one(told):
@@ -59,10 +65,9 @@ def test_a_time_limit_of_one_stops_both_and_the_first_writes(told):
     assert (folder / "0.pt").exists() and not (folder / "1.pt").exists()
 
 
-def test_ctrl_c_in_one_stops_both_with_one_state(told):
-    processes, folder = told
-    assert torch.load(folder / "stopped" / "state.pt", weights_only=True)["step"] == 4
-    assert [process["code"] for process in processes] == [130, 130]
+def test_ctrl_c_in_one_stops_both_with_one_state(tmp_path):
+    assert told_by("command", tmp_path) == [130, 130]
+    assert load_state(tmp_path / "stopped" / "state.pt")["step"] == 4
 
 
 def test_a_batch_must_divide(told):

@@ -1,7 +1,9 @@
 """The training loop: it learns, it resumes bit for bit, its pieces are what they say."""
 
+import math
 import os
 from contextlib import suppress
+from functools import partial
 
 import pytest
 import torch
@@ -11,13 +13,16 @@ from minidiff.codecs import Scaled
 from minidiff.conditions import Unconditional
 from minidiff.data import points
 from minidiff.denoiser import Denoiser
+from minidiff.errors import UserError
 from minidiff.model import Model
 from minidiff.nets import PointNet
 from minidiff.recipes import point_data
 from minidiff.sampling import generator_at
 from minidiff.schedules import cosine
-from minidiff.training import train
-from minidiff.training.loop import learning_rate, warm_average
+from minidiff.training import adamw, train
+from minidiff.training.checkpoints import load_state
+from minidiff.training.ema import Average
+from minidiff.training.loop import learning_rate
 
 
 def tiny():
@@ -76,8 +81,8 @@ def test_training_leaves_the_global_randomness_alone():
 
 
 def test_workers_need_a_system_that_forks(monkeypatch):
-    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
-    with pytest.raises(ValueError, match="workers must be 0 on this system"):
+    monkeypatch.setattr("minidiff.training.prefetch.sys.platform", "darwin")
+    with pytest.raises(UserError, match="workers must be 0 on this system"):
         losses(tiny(), workers=1)
 
 
@@ -86,9 +91,22 @@ def test_fixed_parameters_cost_nothing_and_stay(tmp_path):
     fixed = list(model.denoiser.net.parameters())[:2]
     before = [parameter.requires_grad_(False).clone() for parameter in fixed]
     losses(model, state=state)
-    kept = torch.load(state, weights_only=True)["optimizer"]["state"]
-    assert len(kept) == len(list(model.parameters())) - len(fixed)
+    (kept,) = load_state(state)["optimizers"]
+    assert len(kept["state"]) == len(list(model.parameters())) - len(fixed)
     assert all(torch.equal(a, b) for a, b in zip(before, fixed))
+
+
+def test_the_average_shares_what_is_fixed_and_copies_buffers():
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2).requires_grad_(False))
+    average = Average(model, 0.9)
+    model[1](torch.randn(8, 2))
+    with torch.no_grad():
+        model[0].weight.fill_(3.0)
+    average.update(model, 0)
+    assert average.model[2].weight is model[2].weight
+    assert average.model[0].weight is not model[0].weight
+    assert same(average.model, model)
+    assert set(average.learned) == {"0.weight", "0.bias", "1.weight", "1.bias"}
 
 
 def test_error_of_what_is_drawn_is_the_loss():
@@ -96,8 +114,8 @@ def test_error_of_what_is_drawn_is_the_loss():
     model, g = tiny(), torch.Generator()
     pictures, prompts = point_data()(8, g.manual_seed(1))
     drawn = model.draw_noise(pictures, g.manual_seed(2))
-    apart = model.loss_at(pictures, prompts, *drawn)
-    assert torch.equal(apart, model.loss(pictures, prompts, g.manual_seed(2)))
+    parts = model.loss_at(pictures, prompts, *drawn)
+    assert parts.equal(model.loss(pictures, prompts, g.manual_seed(2)))
 
 
 def test_progress_counts_steps_and_images():
@@ -179,13 +197,15 @@ def test_learning_rate_rises_then_falls_to_zero():
 
 
 def test_average_follows_its_recurrence():
-    values = [torch.tensor([float(v)]) for v in (4, 2, 7, 1)]
-    average, wanted = [values[0].clone()], 4.0
-    for count, value in enumerate(values[1:], start=1):
-        warm_average(0.9)(average, [value], torch.tensor(count))
-        decay = min(0.9, (1 + count) / (10 + count))
-        wanted = decay * wanted + (1 - decay) * value.item()
-    assert average[0].item() == pytest.approx(wanted)
+    model = nn.Linear(1, 1, bias=False)
+    average, wanted = Average(model, 0.9), 4.0
+    for step, value in enumerate((4.0, 2.0, 7.0, 1.0)):
+        with torch.no_grad():
+            model.weight.fill_(value)
+        average.update(model, step)
+        decay = min(0.9, (1 + step) / (10 + step)) if step else 0
+        wanted = decay * wanted + (1 - decay) * value
+        assert average.model.weight.item() == pytest.approx(wanted)
 
 
 def test_gradients_are_clipped(monkeypatch):
@@ -204,17 +224,163 @@ def test_gradients_are_clipped(monkeypatch):
     assert norms and max(norms) <= 0.01 * 1.001
 
 
+def test_a_batch_in_parts_is_the_whole_batch():
+    """Gradient accumulation: all randomness is drawn with the batch, so only rounding differs."""
+    whole, parts = losses(tiny()), losses(tiny(), accumulate=4)
+    assert parts == pytest.approx(whole, rel=1e-4) and len(set(parts)) == len(parts)
+
+
+def test_any_rank_any_tuple_and_a_loss_that_sees_step_and_average():
+    """A clip's 3-D convolution, a batch of three entries, a teacher that is the average so far."""
+    net, seen = nn.Conv3d(2, 2, 3, padding=1), []
+
+    def data(n, generator):
+        clips = torch.randn(n, 2, 4, 6, 6, generator=generator)
+        return clips, 2 * clips, [str(k) for k in range(n)]
+
+    def loss(batch, generator, step, average):
+        clips, wanted, names = batch
+        assert len(names) == len(clips) == 4
+        gap = sum(
+            (a - b).abs().sum().item() for a, b in zip(average.parameters(), net.parameters())
+        )
+        seen.append((step, torch.rand(1, generator=generator).item(), gap))
+        return (net(clips) - wanted).square().flatten(1).mean(1)
+
+    values = losses(net, data, loss=loss, images=160, batch=4, warmup=4, lr=0.03)
+    assert [step for step, _, _ in seen] == list(range(40))
+    assert len({number for _, number, _ in seen}) == 40
+    assert seen[0][2] == 0 and seen[20][2] > 0
+    assert values[-1] < 0.6 * values[0]
+
+
+def test_prepare_is_called_once_with_the_model():
+    model, called = tiny(), []
+    losses(model, prepare=called.append)
+    assert called == [model]
+
+
+class Duel(nn.Module):
+    """Two numbers with opposite aims: both losses reach both, each optimizer moves its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = (nn.Parameter(torch.tensor(1.0)) for _ in range(2))
+
+
+def duel(model):
+    def loss(batch, generator, step, average):
+        product = model.a * model.b * torch.ones(len(batch[0]))
+        return product, -product
+
+    return loss
+
+
+def test_each_optimizer_moves_its_own_weights_by_its_own_loss(tmp_path):
+    model, settings = Duel(), dict(images=1, batch=1, warmup=1, clip=1e9, lr=0.5)
+
+    def sgd(model, lr):
+        return torch.optim.SGD([model.a], lr), torch.optim.SGD([model.b], 2 * lr)
+
+    state = tmp_path / "state.pt"
+    finish(train(model, point_data(), loss=duel(model), optimizer=sgd, state=state, **settings))
+    # d(ab)/da = b = 1 falls with rate 0.5; -d(ab)/db = -1 rises with rate 1
+    assert model.a.item() == pytest.approx(0.5) and model.b.item() == pytest.approx(2.0)
+    assert len(load_state(state)["optimizers"]) == 2
+    with pytest.raises(UserError, match="one loss for each of 2 optimizers"):
+        one = lambda batch, *_: model.a * batch[0].sum()  # noqa: E731
+        finish(train(model, point_data(), loss=one, optimizer=sgd, **settings))
+
+
+def test_groups_keep_their_own_learning_rates():
+    model = tiny()
+
+    def two_groups(model, lr):
+        weights = list(model.parameters())
+        slow = {"params": weights[:2], "lr": 0.0}
+        return torch.optim.SGD([slow, {"params": weights[2:]}], lr)
+
+    before = [weight.detach().clone() for weight in model.parameters()]
+    losses(model, optimizer=two_groups, images=64, warmup=1)
+    moved = [not torch.equal(a, b) for a, b in zip(before, model.parameters())]
+    assert moved == [False] * 2 + [True] * (len(moved) - 2)
+
+
+def test_bf16_differs_from_float32_by_its_rounding_alone():
+    """The weights move on: copies in half precision are not kept from step to step."""
+    settings = dict(images=3200, lr=5e-3)
+    full, half = losses(tiny(), **settings), losses(tiny(), bf16=True, **settings)
+    assert half[0] != full[0] and half[0] == pytest.approx(full[0], rel=0.02)
+    assert sum(half[-30:]) == pytest.approx(sum(full[-30:]), rel=0.05)
+    with torch.autocast("cpu", torch.bfloat16):  # one around all steps, by the caller
+        around = losses(tiny(), bf16=True, **settings)
+    assert around == half
+
+
+@pytest.mark.parametrize("what, at", [("loss", 7), ("gradient", 7), ("loss", 1)])
+def test_a_run_that_diverges_stops_names_the_step_and_keeps_the_last_good_state(what, at, tmp_path):
+    state, model = tmp_path / "state.pt", tiny()
+
+    def loss(batch, generator, step, average):
+        right = model.loss(*batch, generator=generator)
+        if step + 1 < at:
+            return right
+        return right * math.nan if what == "loss" else right + (0 * right).sqrt()  # slope 0 / 0
+
+    settings = SETTINGS | dict(state=state, loss=loss, save_every=1)
+    with pytest.raises(UserError, match=f"the {what} of step {at} is no number: lower lr"):
+        finish(train(model, point_data(), **settings))
+    if at > 1:
+        saved = load_state(state)
+        assert saved["step"] == at - 1
+        assert all(value.isfinite().all() for value in saved["model"].values())
+    else:
+        assert not state.exists()
+
+
+CHANGED = dict(images=1280, batch=64, lr=1e-3, warmup=32, decay=0.9, clip=0.5, seed=1)
+CHANGED |= dict(bf16=True, accumulate=2, plan={"recipe": "b"})
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_resuming_with_another_setting_is_refused_and_changes_nothing(name, tmp_path):
+    settings = SETTINGS | dict(state=tmp_path / "state.pt", plan={"recipe": "a"})
+    finish(train(tiny(), point_data(), **settings))
+    model = tiny()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(UserError, match="is of a run with .*, got "):
+        list(train(model, point_data(), resume=True, **settings | {name: CHANGED[name]}))
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_resuming_with_another_optimizer_is_refused(tmp_path):
+    settings = SETTINGS | dict(state=tmp_path / "state.pt")
+    finish(train(tiny(), point_data(), **settings))
+    other = partial(adamw, weight_decay=0.02)
+    with pytest.raises(UserError, match="is of a run with optimizers = "):
+        list(train(tiny(), point_data(), resume=True, optimizer=other, **settings))
+
+
+def test_a_finished_run_yields_its_last_progress_again(tmp_path):
+    settings = SETTINGS | dict(state=tmp_path / "state.pt")
+    last = finish(train(tiny(), point_data(), **settings))
+    (again,) = train(tiny(), point_data(), resume=True, **settings)
+    assert (again.step, again.images, again.loss) == (last.step, last.images, last.loss)
+    assert same(again.model, last.model)
+
+
 def test_bad_runs(tmp_path):
-    with pytest.raises(ValueError, match="images must be at least one batch, 32, got 10"):
+    with pytest.raises(UserError, match="images must be at least one batch, 32, got 10"):
         list(train(tiny(), point_data(), images=10, batch=32))
+    with pytest.raises(
+        UserError, match="batch must be a multiple of the 3 processes times acc.*32"
+    ):
+        list(train(tiny(), point_data(), images=64, batch=32, accumulate=3))
     with pytest.raises(FileNotFoundError, match="no training state"):
         list(train(tiny(), point_data(), state=tmp_path / "s.pt", resume=True, **SETTINGS))
     finish(train(tiny(), point_data(), state=tmp_path / "s.pt", **SETTINGS))
-    with pytest.raises(ValueError, match="of a run with images = 640, got images = 1280"):
-        again = SETTINGS | {"images": 1280}
-        list(train(tiny(), point_data(), state=tmp_path / "s.pt", resume=True, **again))
     other = Model(Denoiser(PointNet(width=8), cosine), Unconditional(), Scaled(2.0), (2,))
-    with pytest.raises(ValueError, match="no training state of this model"):
+    with pytest.raises(UserError, match="no training state of this model"):
         list(train(other, point_data(), state=tmp_path / "s.pt", resume=True, **SETTINGS))
-    with pytest.raises(ValueError, match="cuda"):
-        list(train(tiny(), point_data(), device="cuda:7", **SETTINGS))
+    with pytest.raises(UserError, match="cuda"):
+        list(train(tiny(), point_data(), device="cuda:99", **SETTINGS))

@@ -1,6 +1,7 @@
 """What `test_distributed` starts with torchrun: every process trains, then tells what it saw.
 
-torchrun --nproc-per-node 2 two_processes.py FOLDER
+torchrun --nproc-per-node 2 two_processes.py library FOLDER
+torchrun --nproc-per-node 2 two_processes.py command FOLDER
 """
 
 import json
@@ -42,8 +43,9 @@ def interrupted_at(number, recipe):
     return recipes.Recipe(recipe.model, lambda: interrupting, recipe.images, recipe.settings)
 
 
-def main(folder):
-    told = {"argv": sys.argv[1:]}
+def library(folder):
+    """Train by `train`; what happened."""
+    told = {}
     with distributed.process_group(torch.device("cpu")):
         rank = distributed.rank()
         told["whole"], whole = losses(None)
@@ -60,11 +62,17 @@ def main(folder):
             losses(None, batch=31, images=640)
         except ValueError as error:
             told["refused"] = str(error)
+    return rank, told
+
+
+def command(folder):
+    """Train by the command line, which joins the processes itself; its exit code."""
     recipes.RECIPES["points"] = interrupted_at(4, recipes.RECIPES["points"])
     words = ["train", "points", "--images", "2560", "--out", str(folder / "stopped")]
-    told["code"] = cli.main(words)
-    (folder / f"{rank}.json").write_text(json.dumps(told))
+    return int(os.environ["RANK"]), cli.main(words)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    what, place = sys.argv[1], Path(sys.argv[2])
+    rank, told = {"library": library, "command": command}[what](place)
+    (place / f"{what}{rank}.json").write_text(json.dumps(told))

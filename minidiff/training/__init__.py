@@ -1,5 +1,6 @@
 """Training: a loop that resumes bit for bit, data drawn ahead, several processes, states in files."""
 
-from .loop import Progress, train, trained
+from .devices import channels_last
+from .loop import Progress, adamw, train, trained
 
-__all__ = ["Progress", "train", "trained"]
+__all__ = ["Progress", "adamw", "channels_last", "train", "trained"]

@@ -1,34 +1,44 @@
-"""Where computations run, decided in one place."""
+"""Where computations run, and in which precision, decided in one place."""
 
 import os
-from contextlib import nullcontext
 
 import torch
+
+from ..errors import UserError
 
 
 def get_device(name=None):
     """The torch.device called `name`, else the one in MINIDIFF_DEVICE, else the CPU.
 
-    "auto" takes CUDA, then MPS, then the CPU. ValueError for an unknown or absent device.
+    "auto" takes CUDA, then MPS, then the CPU. UserError for an unknown or absent device.
     """
     name = name or os.environ.get("MINIDIFF_DEVICE") or "cpu"
     there = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
     }
     if name == "auto":
-        return torch.device(next(kind for kind, found in there.items() if found))
-    kind = name.partition(":")[0]
-    if kind not in there:
-        raise ValueError(f"device must be auto, cpu, cuda or mps, got {name!r}")
-    if not there[kind]:
-        raise ValueError(
+        return torch.device(next(kind for kind, count in there.items() if count))
+    kind, _, number = name.partition(":")
+    if kind not in there or not (number or "0").isdecimal():
+        raise UserError(f"device must be auto, cpu, cuda or mps, got {name!r}")
+    if int(number or 0) >= there[kind]:
+        raise UserError(
             f"device {name!r} was asked for, and this machine has none; use auto or cpu"
         )
     return torch.device(name)
 
 
-def autocast(device):
-    """bfloat16 where it pays (CUDA), float32 elsewhere, as a context manager."""
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
+def autocast(device, bf16):
+    """bfloat16 where asked, float32 elsewhere, as a context manager for one forward pass.
+
+    The halved copies of the weights live as long as the context: one around many steps would go on
+    computing with the first step's weights, so none are kept here.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False)
+
+
+def channels_last(model):
+    """Lay out a picture network's weights so that training is a quarter faster on a CPU."""
+    return model.to(memory_format=torch.channels_last)

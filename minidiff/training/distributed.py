@@ -1,7 +1,7 @@
 """Several processes that train as one, under `torchrun`; for a process alone nothing changes here.
 
-Every process draws the randomness of the whole batch and takes its part of it, so that the losses
-are those of one process up to rounding.
+Every process draws the whole batch, computes its part of it, and adds up gradients with the others,
+so that the losses are those of one process up to rounding.
 """
 
 import os
@@ -9,8 +9,6 @@ from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 
 @contextmanager
@@ -39,52 +37,50 @@ def rank():
     return dist.get_rank() if size() > 1 else 0
 
 
-def shard(batch):
-    """This process's part of a batch (B, *) or of a list of B, with B a multiple of `size()`."""
-    n = len(batch) // size()
-    return batch[rank() * n : (rank() + 1) * n]
+def shard(batch, part, parts):
+    """Part number `part` of so many equal ones of tensors (B, *) and lists of B entries."""
+    return tuple(entry[part * len(entry) // parts :][: len(entry) // parts] for entry in batch)
 
 
-class ShardLoss(nn.Module):
-    """The loss of this process's part, as the `forward` that DistributedDataParallel wraps."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def forward(self, pictures, prompts, generator):
-        drawn = self.model.draw_noise(pictures, generator)
-        return self.model.loss_at(*map(shard, (pictures, prompts, *drawn)))
+def copy_first(model):
+    """Give every process the weights of the first."""
+    if size() > 1:
+        for value in model.state_dict().values():
+            dist.broadcast(value, 0)
 
 
-def objective(model):
-    """`model.loss`, or the like of it whose gradients are averages over all processes.
+@contextmanager
+def first_alone():
+    """The first process runs the block, then all others do: for files that the first one makes."""
+    if rank():
+        dist.barrier()
+    yield
+    if size() > 1 and not rank():
+        dist.barrier()
 
-    ValueError for a model that has a loss but not the two halves of it, `draw_noise` and `loss_at`.
+
+@torch.no_grad()
+def add_up(parameters, loss):
+    """Replace the gradients by their sums over all processes; returns the sum of their losses.
+
+    One message for all: for networks as small as these, sending it while `backward` still computes
+    would save nothing.
     """
     if size() == 1:
-        return model.loss
-    if not hasattr(model, "draw_noise"):
-        raise ValueError(
-            f"{type(model).__name__} trains in one process only; it has no `draw_noise`"
-        )
-    return DistributedDataParallel(ShardLoss(model))
-
-
-def average(number):
-    """The mean over all processes of a number that each has."""
-    return total(number) / size()
+        return loss
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    message = torch.cat([each.flatten() for each in [*gradients, loss]])
+    dist.all_reduce(message)
+    *sums, loss = message.split([each.numel() for each in [*gradients, loss]])
+    for gradient, total in zip(gradients, sums):
+        gradient.copy_(total.view_as(gradient))
+    return loss.squeeze(0)
 
 
 def any_rank(flag):
     """Whether the flag is true in any process: all of them get the same answer."""
-    return bool(total(bool(flag)))
-
-
-def total(number):
-    """The sum over all processes of a number that each has."""
     if size() == 1:
-        return number
-    summed = torch.tensor(number, dtype=torch.float64)
-    dist.all_reduce(summed)
-    return summed.item()
+        return bool(flag)
+    told = torch.tensor(int(bool(flag)))
+    dist.all_reduce(told)
+    return bool(told)

@@ -1,10 +1,12 @@
 """Items computed ahead of their use, by other processes where asked."""
 
-import multiprocessing
 import signal
+import sys
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+
+from ..errors import UserError
 
 
 class Items(Dataset):
@@ -17,20 +19,22 @@ class Items(Dataset):
         return self.item(number)
 
 
-def prefetch(item, numbers, workers=0):
+def prefetch(item, numbers, workers=0, pin=False):
     """Yield item(k) for every k of `numbers`, in order; `workers` processes compute them ahead.
 
     With 0 workers each is computed when it is asked for. The items, tuples, are the same either way
-    if `item` depends on k alone. ValueError where the system cannot fork, as workers need.
+    if `item` depends on k alone. pin: in memory from where a GPU copies while it computes. UserError
+    where the system cannot fork safely, as workers need.
     """
-    if workers and "fork" not in multiprocessing.get_all_start_methods():
-        raise ValueError(f"workers must be 0 on this system, which cannot fork, got {workers}")
+    if workers and sys.platform in ("darwin", "win32"):
+        raise UserError(f"workers must be 0 on this system, which cannot fork, got {workers}")
     yield from DataLoader(
         Items(item),
         batch_size=None,
         sampler=numbers,
         num_workers=workers,
         collate_fn=tuple,
+        pin_memory=pin,
         # functions made by other functions, such as a recipe's data, reach a child only by a fork
         multiprocessing_context="fork" if workers else None,
         worker_init_fn=outlive_interrupts,
@@ -39,5 +43,6 @@ def prefetch(item, numbers, workers=0):
 
 
 def outlive_interrupts(worker):
-    """Ctrl-C goes to every process of a terminal; when to stop is for the first one to say."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Signals go to every process of a terminal or a job; when to stop is for the first one to say."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
