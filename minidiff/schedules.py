@@ -58,7 +58,7 @@ class DDPM:
 
     def __init__(self, T=1000, beta_min=1e-4, beta_max=0.02):
         # float64: 1 - alpha_bar loses half its digits in float32 near the data.
-        self.T = check_count("T", T, 2)
+        self.T, self.beta_min, self.beta_max = check_count("T", T, 2), beta_min, beta_max
         self.beta = torch.linspace(beta_min, beta_max, T, dtype=torch.float64)
         self.alpha_bar = torch.cat([torch.ones(1).double(), (1 - self.beta).cumprod(0)])
         if self.alpha_bar[-1] < ALPHA_MIN**2:
@@ -123,16 +123,18 @@ def stratified_times(n, generator=None):
     return 1 - (torch.randperm(n, generator=generator) + shift) / n
 
 
-def log_snr_times(schedule, start=1.0, end=2e-3, points=1000):
-    """A function like `stratified_times` whose times are uniform in log-SNR instead of in t."""
-    grid = log_snr_grid(schedule, points, start, end)[:-1]
+class LogSnrTimes:
+    """Training times like `stratified_times`, uniform in log-SNR instead of in t."""
 
-    def times(n, generator=None):
-        place = stratified_times(n, generator) * (points - 1)
-        index = place.long().clamp(max=points - 2)
-        return torch.lerp(grid[index], grid[index + 1], place - index)
+    def __init__(self, schedule, start=1.0, end=2e-3, points=1000):
+        self.schedule, self.start, self.end, self.points = schedule, start, end, points
+        self.grid = log_snr_grid(schedule, points, start, end)[:-1]
 
-    return times
+    def __call__(self, n, generator=None):
+        """n training times; shape (n,)."""
+        place = stratified_times(n, generator) * (self.points - 1)
+        index = place.long().clamp(max=self.points - 2)
+        return torch.lerp(self.grid[index], self.grid[index + 1], place - index)
 
 
 def logit_normal_times(n, generator=None):

@@ -24,7 +24,7 @@ PROMPTS = {  # one that says something and one that does not
 
 def names():
     """Every shipped network."""
-    return [*pretrained.manifest(), *JUDGES]
+    return [*pretrained.manifest()]
 
 
 @torch.no_grad()

@@ -27,6 +27,7 @@ from minidiff.evaluation.judges import digits as judge
 from minidiff.evaluation.report import Row, table
 from minidiff.recipes import RECIPES
 from minidiff.training import loop
+from minidiff.training.checkpoints import load_state, save_state
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +159,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(here, capsys):
     assert run(*TRAIN, "--out", "whole", "--seed", 5) == 0
     assert run(*TRAIN, "--out", "parts", "--seed", 5, "--minutes", 0) == 0
     assert "256 of 2560" in capsys.readouterr().out
-    facts = json.loads((here / "parts" / "manifest.json").read_text())["points"]
+    facts = pretrained.manifest("parts")["points"]
     assert (facts["images"], facts["recipe"], facts["seed"]) == (256, "points", 5)
     assert run(*TRAIN, "--out", "parts", "--seed", 5, "--resume") == 0
     whole, parts = ((here / d / "points.safetensors").read_bytes() for d in ("whole", "parts"))
@@ -181,7 +182,7 @@ def test_ctrl_c_saves_what_there_is(here, monkeypatch):
     monkeypatch.setitem(RECIPES, "points", interrupted)
     assert run(*TRAIN, "--out", "parts") == 130
     assert signal.getsignal(signal.SIGINT) is before
-    assert torch.load("parts/state.pt", weights_only=True)["step"] == 4
+    assert load_state("parts/state.pt")["step"] == 4
     assert run(*TRAIN, "--out", "parts", "--resume") == 0
     assert run(*TRAIN, "--out", "whole") == 0
     whole, parts = ((here / d / "points.safetensors").read_bytes() for d in ("whole", "parts"))
@@ -210,10 +211,10 @@ def test_ctrl_c_in_a_terminal_leaves_a_run_that_resumes(here):
     os.killpg(run_of.pid, signal.SIGINT)
     out, err = run_of.communicate(timeout=120)
     assert run_of.returncode == 130 and "Traceback" not in err and " of 2560000 images" in out
-    step = torch.load("parts/state.pt", weights_only=True)["step"]
+    step = load_state("parts/state.pt")["step"]
     assert f"{256 * step} of" in out
     assert run("train", "points", "--out", "parts", "--resume", "--minutes", 0) == 0
-    assert torch.load("parts/state.pt", weights_only=True)["step"] == step + 1
+    assert load_state("parts/state.pt")["step"] == step + 1
 
 
 def recipe_file(text, name="mine.toml"):
@@ -224,8 +225,9 @@ def recipe_file(text, name="mine.toml"):
 def test_a_recipe_file_says_what_is_different(here):
     recipe_file('recipe = "points"\nimages = 1280\nbatch = 128\nlr = 1e-3\nseed = 3\nworkers = 1')
     assert run("train", "mine.toml") == 0
-    state = torch.load("runs/mine/state.pt", weights_only=True)
-    assert state["plan"] == {"images": 1280, "batch": 128, "lr": 1e-3, "seed": 3}
+    plan = load_state("runs/mine/state.pt")["plan"]
+    assert plan["recipe"] == "points" and plan["decay"] == 0.999
+    assert [plan[name] for name in ("images", "batch", "lr", "seed")] == [1280, 128, 1e-3, 3]
     assert run("generate", "--model", "runs/mine", "-o", "p.png") == 0
 
 
@@ -233,8 +235,8 @@ def test_the_command_line_comes_before_the_file(here):
     recipe_file('recipe = "points"\nimages = 1280\nseed = 3\nout = "one"')
     words = ("--seed", 4, "--out", "two", "--batch", 64)
     assert run("train", "mine.toml", *words) == 0 and not (here / "one").exists()
-    plan = torch.load("two/state.pt", weights_only=True)["plan"]
-    assert plan == {"images": 1280, "batch": 64, "lr": 5e-3, "seed": 4}
+    plan = load_state("two/state.pt")["plan"]
+    assert [plan[name] for name in ("images", "batch", "lr", "seed")] == [1280, 64, 5e-3, 4]
 
 
 BAD_FILES = {
@@ -242,7 +244,7 @@ BAD_FILES = {
     "nothing like it": ("zzz = 9", "unknown field, zzz = 9; it can have recipe, images, batch"),
     "wrong type": (
         'images = "many"',
-        "images in mine.toml must be a whole number, at least 1, got",
+        "images in mine.toml must be a whole number, at least 1 and at most .*, got",
     ),
     "true is no number": ("batch = true", "batch in mine.toml must be .* got True"),
     "too small": ("lr = 0", "lr in mine.toml must be a number above 0, got 0"),
@@ -398,10 +400,10 @@ def test_damaged_models(models, here, capfd):
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-9])
     assert "damaged" in refused(capfd, *words)
-    facts = json.loads(manifest.read_text())
-    facts["mine"]["sha256"] = hashlib.sha256(whole[:-9]).hexdigest()
-    manifest.write_text(json.dumps(facts))
-    assert "damaged" in refused(capfd, *words)  # truncated before the checksum was taken
+    entries = pretrained.manifest("mine")
+    entries["mine"]["sha256"] = hashlib.sha256(whole[:-9]).hexdigest()
+    pretrained.write_manifest(entries, "mine")  # truncated before the checksum was taken
+    assert "no safetensors file" in refused(capfd, *words)
     weights.write_bytes(whole)
     assert "sha256" in refused(capfd, *words)
     weights.unlink()
@@ -429,11 +431,85 @@ def test_runs_that_cannot_go_on(here, capfd):
     for damaged in (b"", whole[:100], whole[: len(whole) // 2]):
         state.write_bytes(damaged)
         assert "damaged or is no training state" in refused(capfd, *again, "--resume")
-    torch.save({"step": 1}, state)
+    save_state(state, {"step": 1})
     assert "no training state of this model" in refused(capfd, *again, "--resume")
     state.write_bytes(whole)
     assert run(*again, "--resume") == 0
-    assert "nothing to resume" in refused(capfd, *again, "--resume")
+
+
+def test_whatever_a_finished_run_has_lost_is_made_again(here):
+    assert run(*TRAIN, "--out", "run") == 0
+    weights, manifest = here / "run" / "points.safetensors", here / "run" / "manifest.json"
+    whole = weights.read_bytes()
+    for lose in (weights.unlink, manifest.unlink, lambda: weights.write_bytes(b"old")):
+        lose()
+        assert run(*TRAIN, "--out", "run", "--resume") == 0
+        assert weights.read_bytes() == whole and pretrained.load("points", "run")
+    manifest.write_text("half of i")
+    assert run(*TRAIN, "--out", "run", "--resume") == 0 and pretrained.load("points", "run")
+
+
+def test_a_second_run_into_a_folder_is_refused_and_a_dead_one_is_no_hindrance(here, capfd):
+    words = [sys.executable, "-m", "minidiff", *map(str, TRAIN[:2]), "--out", "run"]
+    first = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    while not (here / "run" / ".lock").exists():
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert "run is being written by another run" in refused(capfd, *TRAIN, "--out", "run")
+    first.kill()
+    first.wait()
+    assert run(*TRAIN, "--out", "run") == 0
+
+
+def test_sigterm_ends_as_ctrl_c_does(here, monkeypatch):
+    recipe, calls = RECIPES["points"], []
+
+    def ending(n, generator):
+        calls.append(n)
+        if len(calls) == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return recipe.data()(n, generator)
+
+    before = signal.getsignal(signal.SIGTERM)
+    ended = dataclasses.replace(recipe, data=lambda: ending)
+    monkeypatch.setitem(RECIPES, "points", ended)
+    assert run(*TRAIN, "--out", "parts") == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert load_state("parts/state.pt")["step"] == 4
+
+
+def test_a_failed_last_save_is_said(here, monkeypatch, capfd):
+    """Ctrl-C with a full disk: not 130 as if the state were safe."""
+    recipe = RECIPES["points"]
+
+    def interrupting(n, generator):
+        os.kill(os.getpid(), signal.SIGINT)
+        return recipe.data()(n, generator)
+
+    def full(path, state):
+        raise OSError(f"cannot write {path}: No space left on device")
+
+    interrupted = dataclasses.replace(recipe, data=lambda: interrupting)
+    monkeypatch.setitem(RECIPES, "points", interrupted)
+    monkeypatch.setattr("minidiff.training.loop.save_state", full)
+    assert run(*TRAIN, "--out", "parts") == 2
+    assert capfd.readouterr().err.strip().endswith("No space left on device")
+
+
+def test_training_starts_from_other_weights_where_asked(here):
+    recipe_file('recipe = "points"\nimages = 256\nlr = 1e-9\nstart = "points"')
+    assert run("train", "mine.toml", "--out", "mine") == 0
+    given, made = minidiff.load("points"), pretrained.load("points", "mine")
+    for a, b in zip(given.state_dict().values(), made.state_dict().values()):
+        torch.testing.assert_close(a, b, rtol=2e-3, atol=1e-4)
+
+
+def test_a_diverging_recipe_is_one_sentence(here, capfd):
+    recipe_file('recipe = "points"\nimages = 25600\nlr = 30.0\nclip = 1e9')
+    capfd.readouterr()
+    assert run("train", "mine.toml", "--out", "hot") == 2
+    assert "is no number: lower lr or clip" in capfd.readouterr().err
+    assert not (here / "hot" / "points.safetensors").exists()
 
 
 def test_a_failed_write_leaves_the_old_file(here, monkeypatch, capfd):

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 
+from minidiff import pretrained
 from minidiff.data import mnist
+from minidiff.errors import UserError
 from minidiff.evaluation.judges import digits as judges
 from minidiff.evaluation.judges.digits import accuracy
 from minidiff.recipes import judges as recipe
@@ -27,13 +28,14 @@ def pupil(digits):
 def test_accuracy_of_the_shipped_judge(digits):
     score = accuracy(judges.load(), *digits)
     assert score >= 0.994
-    with safe_open(judges.PATH, "pt") as file:
-        assert float(file.metadata()["test_accuracy"]) == pytest.approx(score, abs=2e-4)
+    recorded = pretrained.manifest()["judge"]["scores"]["test accuracy"]
+    assert recorded == pytest.approx(score, abs=2e-4)
 
 
 def test_file_is_small_and_half_precision():
-    assert judges.PATH.stat().st_size < 2**20
-    kinds = {x.dtype for x in load_file(judges.PATH).values() if x.is_floating_point()}
+    file = pretrained.HERE / "judge.safetensors"
+    assert file.stat().st_size < 2**20
+    kinds = {x.dtype for x in load_file(file).values() if x.is_floating_point()}
     assert kinds == {torch.float16}
 
 
@@ -108,45 +110,21 @@ def test_training_on_too_little(digits, n, m):
 
 
 def test_save_and_load(pupil, digits, tmp_path):
-    path = tmp_path / "judge.safetensors"
-    recipe.save(pupil, path, seed=1)
-    loaded = judges.load(path)
+    pretrained.save("judge", pupil, tmp_path, seed=1)
+    loaded = judges.load(tmp_path)
     torch.testing.assert_close(loaded(digits[0][:50]), pupil(digits[0][:50]), rtol=0.02, atol=0.05)
-    with safe_open(path, "pt") as file:
-        assert file.metadata() == {"seed": "1"}
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_failed_save_leaves_the_old_file(pupil, tmp_path, monkeypatch):
-    path = tmp_path / "judge.safetensors"
-    path.write_bytes(b"old")
-
-    def half_a_file(weights, partial, metadata):
-        partial.write_bytes(b"ne")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(recipe, "save_file", half_a_file)
-    with pytest.raises(OSError, match="disk full"):
-        recipe.save(pupil, path)
-    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+    assert pretrained.manifest(tmp_path)["judge"]["seed"] == 1
 
 
 @pytest.mark.parametrize("keep", [0, 100, -1])
-def test_truncated_weights(tmp_path, keep):
-    path = tmp_path / "judge.safetensors"
-    path.write_bytes(judges.PATH.read_bytes()[:keep])
-    with pytest.raises(ValueError, match="damaged") as error:
-        judges.load(path)
-    assert str(path) in str(error.value) and "\n" not in str(error.value)
+def test_truncated_weights(pupil, tmp_path, keep):
+    pretrained.save("judge", pupil, tmp_path)
+    file = tmp_path / "judge.safetensors"
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(UserError, match="judge.safetensors is damaged"):
+        judges.load(tmp_path)
 
 
-def test_weights_of_another_network(tmp_path):
-    path = tmp_path / "other.safetensors"
-    recipe.save(torch.nn.Linear(2, 2), path)
-    with pytest.raises(ValueError, match="another network"):
-        judges.load(path)
-
-
-def test_missing_weights(tmp_path):
-    with pytest.raises(FileNotFoundError, match="none.safetensors"):
-        judges.load(tmp_path / "none.safetensors")
+def test_a_judge_is_built_only_for_its_own_room():
+    with pytest.raises(UserError, match="part of a model .* got 'Judge'"):
+        pretrained.load("judge")

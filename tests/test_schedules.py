@@ -9,11 +9,11 @@ import torch
 from minidiff.schedules import (
     ALPHA_MIN,
     DDPM,
+    LogSnrTimes,
     cosine,
     flow,
     log_snr,
     log_snr_grid,
-    log_snr_times,
     stratified_times,
     uniform_grid,
 )
@@ -151,7 +151,7 @@ def test_training_times_cover_the_range_evenly():
 
 
 def test_log_snr_times_are_uniform_in_log_snr():
-    times = log_snr_times(cosine, start=0.95, end=0.01)(4000, torch.Generator().manual_seed(0))
+    times = LogSnrTimes(cosine, start=0.95, end=0.01)(4000, torch.Generator().manual_seed(0))
     lam = log_snr(cosine, times.double()).sort().values
     even = torch.linspace(*log_snr(cosine, torch.tensor([0.95, 0.01])).tolist(), 4000)
     assert (lam - even).abs().max() < 0.02

@@ -33,6 +33,7 @@ class Autoencoder(nn.Module):
 
     def __init__(self, latents=4, narrow=32, wide=128):
         super().__init__()
+        self.latents, self.narrow, self.wide = latents, narrow, wide
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(2),
             nn.Conv2d(12, narrow, 3, padding=1),

@@ -24,7 +24,8 @@ class LabelEncoder(nn.Module):
 
     def __init__(self, classes, width):
         super().__init__()
-        self.classes, self.embedding = classes, nn.Embedding(classes + 1, width)
+        self.classes, self.width = classes, width
+        self.embedding = nn.Embedding(classes + 1, width)
 
     def forward(self, labels):
         index = torch.tensor([self.number(label) for label in labels])

@@ -16,7 +16,8 @@ class Tokenizer:
     """
 
     def __init__(self, words, length):
-        self.words, self.length = ("<pad>", "<start>", *sorted(words)), length
+        special = ("<pad>", "<start>")
+        self.words, self.length = (*special, *sorted(set(words) - set(special))), length
         self.index = {word: number for number, word in enumerate(self.words)}
 
     def __call__(self, prompts):
@@ -56,7 +57,7 @@ class TextEncoder(nn.Module):
 
     def __init__(self, tokenizer, width=64, depth=2, heads=4):
         super().__init__()
-        self.tokenizer = tokenizer
+        self.tokenizer, self.width, self.depth, self.heads = tokenizer, width, depth, heads
         self.token_embedding = nn.Embedding(len(tokenizer.words), width)
         self.position_embedding = nn.Parameter(0.02 * torch.randn(tokenizer.length, width))
         layer = nn.TransformerEncoderLayer(

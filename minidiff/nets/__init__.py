@@ -4,6 +4,6 @@ cond, where there is one, is `tokens (B, L, D), mask (B, L)` with mask True on t
 """
 
 from .mlp import PointNet
-from .unet import UNet
+from .unet import FullyConvolutionalUNet, UNet
 
-__all__ = ["PointNet", "UNet"]
+__all__ = ["FullyConvolutionalUNet", "PointNet", "UNet"]

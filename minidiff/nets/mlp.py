@@ -25,7 +25,8 @@ class PointNet(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(sizes, sizes[1:]))
         self.films = nn.ModuleList(nn.Linear(width, 2 * width) for _ in range(depth))
         self.out = nn.Linear(width, dim)
-        self.width = width
+        self.dim, self.width, self.depth = dim, width, depth
+        self.features, self.scale, self.seed = features, scale, seed
 
     def forward(self, x, t):
         angles = 2 * math.pi * x @ self.directions

@@ -34,7 +34,8 @@ class UNet(nn.Module):
 
     def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
         super().__init__()
-        self.channels, self.width, self.patch = channels, width, patch
+        self.channels, self.width, self.widths = channels, width, tuple(widths)
+        self.depth, self.patch, self.token_width = depth, patch, token_width
         self.factor = patch * 2 ** (len(widths) - 1)
         emb = 4 * width
         self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
@@ -100,16 +101,18 @@ class UNet(nn.Module):
             )
 
 
-def fully_convolutional(net):
-    """The network without what looks at a whole picture at once: attention and group norms.
+class FullyConvolutionalUNet(UNet):
+    """A U-Net without what looks at a whole picture at once: attention and group norms.
 
     What is left are convolutions, so each place hears its surroundings alone, a picture may have
     any size, and a part of it is denoised as it would be within the whole.
     """
-    for module in list(net.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.GroupNorm):
-                setattr(module, name, nn.Identity())
-            elif isinstance(child, Attention):
-                setattr(module, name, NoAttention())
-    return net
+
+    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2):
+        super().__init__(channels, width, widths, depth, patch)
+        for module in list(self.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.GroupNorm):
+                    setattr(module, name, nn.Identity())
+                elif isinstance(child, Attention):
+                    setattr(module, name, NoAttention())

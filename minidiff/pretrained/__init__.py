@@ -1,47 +1,126 @@
-"""The shipped models: half-precision weights, and a manifest that says what each file is."""
+"""The shipped models: half-precision weights, and a manifest that says what each file is.
 
+An entry of the manifest holds class and arguments of the model (its vocabulary among them), the
+file of its weights with its sha256, the recipe and settings that made it, and the version of the
+code. `load` builds from that alone, and refuses what does not fit.
+"""
+
+import hashlib
 import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..files import atomic_write
-from ..training.checkpoints import load_weights, save_weights
+import torch
+
+from ..errors import UserError, shown
+from ..files import atomic_write, owned
+from ..training import checkpoints
+from .parts import build, describe
 
 HERE = Path(__file__).parent
+LARGEST = 2**24  # bytes of a manifest
 
 
-def load(name, folder=HERE):
-    """A shipped model, or one that `save` wrote into `folder`, ready to generate.
+def load(name, folder=HERE, *known):
+    """A shipped model, or one that `save` wrote into `folder`, on the CPU and ready to generate.
 
-    Returns a `Model`, see its parts. ValueError for an unknown name or a damaged file.
+    Returns a `Model`, see its parts. known: classes that it may have beside the library's parts,
+    such as a network of your own. UserError for an unknown name or a damaged file.
     """
-    from ..recipes import RECIPES  # here, since recipes reach every corner of the library
+    facts, tensors = read(name, folder)
+    try:
+        model = build(facts, known)
+    except UserError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, MemoryError) as error:
+        raise UserError(f"{name} in {shown(folder)} cannot be built from its manifest") from error
+    checkpoints.fill(model, tensors, f"{name} in {shown(folder)}")
+    return model.eval()
 
-    known = manifest(folder)
-    if name not in known or known[name]["recipe"] not in RECIPES:
-        raise ValueError(f"model must be one of {', '.join(known) or 'none yet'}, got {name!r}")
+
+def read(name, folder):
+    """The manifest's entry of a model and its named tensors, those of other models in it too."""
+    known, folder = manifest(folder), Path(folder)
+    if name not in known:
+        raise UserError(f"model must be one of {', '.join(known) or 'none yet'}, got {name!r}")
     facts = known[name]
-    recipe = RECIPES[facts["recipe"]]
-    model = (recipe.empty or recipe.model)()
-    return load_weights(Path(folder) / facts["file"], model, facts["sha256"]).eval()
+    tensors, metadata = checkpoints.read_weights(folder / facts["file"], facts["sha256"])
+    if metadata.get("made_for") != digest([facts["class"], facts["arguments"]]):
+        raise UserError(f"{name} in {shown(folder)} has weights made for other arguments or words")
+    for part, other in facts.get("parts", {}).items():
+        if other not in known or "parts" in known[other]:
+            raise UserError(f"{name} in {shown(folder)} needs the model {other!r} beside it")
+        tensors |= {f"{part}.{key}": value for key, value in read(other, folder)[1].items()}
+    return facts, tensors
 
 
-def save(name, model, folder=HERE, **facts):
-    """Write a model's weights into `folder` and its facts (recipe, seed, scores) to the manifest."""
-    folder = Path(folder)
+@torch.no_grad()
+def save(name, model, folder=HERE, parts=None, **facts):
+    """Write a model's weights into `folder` and what it is to the manifest there.
+
+    parts: which of its parts are left out, being other models of the folder, such as {"codec":
+    "codec"}; they must be equal. facts: recipe, settings, seed, scores and the like. UserError for a
+    model that cannot be described or whose weights are no numbers.
+    """
+    what, folder = describe(model), Path(folder)
+    tensors = {key: value.cpu() for key, value in model.state_dict().items()}
+    for part, other in (parts or {}).items():
+        for key, value in read(other, folder)[1].items():
+            if not torch.equal(tensors.pop(f"{part}.{key}").half(), value.half()):
+                raise UserError(f"{part} of the model differs from {other!r} in {shown(folder)}")
+    facts |= {"parts": parts} if parts else {}
+    made_for, file = digest([what["class"], what["arguments"]]), f"{name}.safetensors"
     folder.mkdir(parents=True, exist_ok=True)
-    file = f"{name}.safetensors"
-    digest = save_weights(folder / file, model)
-    entries = manifest(folder) | {name: {"file": file, "sha256": digest, **facts}}
-    with atomic_write(folder / "manifest.json") as temporary:
-        temporary.write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
+    with owned(folder, wait=True):
+        written = checkpoints.save_weights(folder / file, tensors, made_for=made_for)
+        entry = {"file": file, "sha256": written, "version": code_version(), **facts, **what}
+        write_manifest(manifest(folder) | {name: entry}, folder)
+
+
+def write_manifest(entries, folder=HERE):
+    """Write a folder's manifest, with its own checksum, so that a damaged one is not believed."""
+    whole = {"sha256": digest(entries), "models": entries}
+    with atomic_write(Path(folder) / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
 
 def manifest(folder=HERE):
-    """What the models in `folder` are: name -> file, sha256, recipe, seed, training, scores."""
+    """What the models in `folder` are: name -> file, sha256, class, arguments, recipe, scores, ...
+
+    UserError for a damaged manifest.
+    """
     path = Path(folder) / "manifest.json"
     if not path.exists():
         return {}
+    damaged = UserError(f"{shown(path)} is damaged or is no manifest")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is damaged: {error}") from error
+        if path.stat().st_size > LARGEST:
+            raise damaged
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        entries = whole["models"]
+        if whole["sha256"] != digest(entries) or not all(map(is_entry, entries.values())):
+            raise damaged
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise damaged from error
+    return entries
+
+
+def is_entry(facts):
+    """Whether an entry has what `load` needs, and its file is a plain name inside the folder."""
+    file, kinds = facts["file"], {"file": str, "sha256": str, "class": str, "arguments": dict}
+    plain = Path(file).name == file and not any(letter in file for letter in "/\\:\0")
+    parts = facts.get("parts", {})
+    named = isinstance(parts, dict) and all(isinstance(other, str) for other in parts.values())
+    return plain and named and all(isinstance(facts[name], kind) for name, kind in kinds.items())
+
+
+def code_version():
+    try:
+        return version("minidiff")
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "unknown"
+
+
+def digest(value):
+    """The sha256 of plain values, whatever the order of a dict's entries."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -1,31 +1,58 @@
-"""Sharpens the shipped codec: its decoder learns how pictures look; latents stay what they are.
+"""The codec of the scenes: an autoencoder, and then a decoder that learns how pictures look.
 
-`python -m minidiff.recipes.codec` trains a judge's network, then the decoder, and replaces the
-codec in the shipped `codec` and `scenes`; their scores are to be measured anew. That network is a
-SceneJudge from another seed: the judge that marks the pictures has no part in making them.
+`codec-base` is trained on errors of colours and edges. `codec` goes on with its decoder alone, under
+the eye of a judge's network: a SceneJudge from another seed, so that the judge that marks the
+pictures has no part in making them. Latents stay what they are.
 """
 
 import torch
 
-from .. import pretrained
+from ..codecs import Autoencoder
 from ..codecs.perceptual import Sharpened
 from ..data.scenes import any_scenes, scene_data
 from ..evaluation.judges.scenes import SceneJudge
-from ..training import trained
+from ..training import channels_last
+from .recipe import Recipe
+
+MEASURED = 2_000  # pictures over which the latents' statistics are taken
 
 
-def main():
-    torch.manual_seed(1)
-    network = trained("network", SceneJudge(), any_scenes, 110_000, lr=4e-3, decay=0.998, seed=1)
-    model, settings = Sharpened(pretrained.load("codec"), network), dict(lr=5e-4, decay=0.998)
-    codec = trained("decoder", model, scene_data(), 36_000, batch=24, **settings).codec
-    scenes = pretrained.load("scenes")
-    scenes.codec.load_state_dict(codec.state_dict())
-    for name, new in {"codec": codec, "scenes": scenes}.items():
-        facts = pretrained.manifest()[name]
-        del facts["file"], facts["sha256"], facts["scores"]  # of the old weights
-        pretrained.save(name, new, **facts)
+@torch.no_grad()
+def measured(codec):
+    """The codec with the mean and standard deviation of its own latents.
+
+    In training they follow the encoder of the moment; what is kept is its average.
+    """
+    data, generator = scene_data(), torch.Generator().manual_seed(0)
+    device = codec.mean.device
+    z = [codec.posterior(data(100, generator)[0].to(device))[0] for _ in range(MEASURED // 100)]
+    codec.mean.copy_(torch.cat(z).mean((0, 2, 3))[:, None, None])
+    codec.std.copy_(torch.cat(z).std((0, 2, 3))[:, None, None])
+    return codec
 
 
-if __name__ == "__main__":
-    main()
+def codec_of(sharpened):
+    return sharpened.codec
+
+
+def scenes_of_all_kinds():
+    return any_scenes
+
+
+SETTINGS = dict(decay=0.998, prepare=channels_last)
+RECIPES = {
+    "codec-base": Recipe(
+        Autoencoder, scene_data, 200_000, dict(batch=24, lr=1e-3, **SETTINGS), keep=measured
+    ),
+    "perceptual": Recipe(
+        SceneJudge, scenes_of_all_kinds, 110_000, dict(lr=4e-3, seed=1, **SETTINGS)
+    ),
+    "codec": Recipe(
+        Sharpened,
+        scene_data,
+        36_000,
+        dict(batch=24, lr=5e-4, **SETTINGS),
+        needs=("codec-base", "perceptual"),
+        keep=codec_of,
+    ),
+}

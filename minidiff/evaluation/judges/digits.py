@@ -1,18 +1,15 @@
 """A small classifier of digits: it says what a generated digit reads as, and gives its features.
 
-`python -m minidiff.recipes.judges digits` trains it anew.
+`minidiff train judge` trains it anew.
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from ...training.checkpoints import load_weights
+from ... import pretrained
 from . import block
-
-PATH = Path(__file__).parents[2] / "pretrained" / "judge.safetensors"
 
 
 class Judge(nn.Module):
@@ -50,12 +47,12 @@ class Judge(nn.Module):
 
 
 @lru_cache
-def load(path=PATH):
+def load(folder=pretrained.HERE):
     """The shipped Judge, float32, on the CPU, in eval mode; cached, so never train it further.
 
-    Raises FileNotFoundError for missing weights and ValueError for damaged ones, naming the file.
+    Raises FileNotFoundError for missing weights and UserError for damaged ones, naming the file.
     """
-    return load_weights(path, Judge()).eval().requires_grad_(False)
+    return pretrained.load("judge", folder, Judge).requires_grad_(False)
 
 
 @torch.no_grad()

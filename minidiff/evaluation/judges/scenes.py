@@ -1,20 +1,18 @@
 """A classifier of scenes: which thing, colour, place and style a picture shows, and how many.
 
-`python -m minidiff.recipes.judges scenes` trains it anew, apart from any generator.
+`minidiff train scene-judge` trains it anew, apart from any generator.
 """
 
 from functools import lru_cache
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ... import pretrained
 from ...data.scenes import COLOURS, PLACES, STYLES, THINGS, natural_colours
-from ...training.checkpoints import load_weights
 from . import block
 
-PATH = Path(__file__).parents[2] / "pretrained" / "scene-judge.safetensors"
 ANSWERS = {
     "thing": tuple(THINGS),
     "colour": COLOURS,
@@ -62,12 +60,17 @@ class SceneJudge(nn.Module):
         return dict(zip(ANSWERS, logits))
 
     def loss(self, pictures, scenes, generator=None):
-        """Sum of the cross entropies of all answers; half of the pictures are mirrored first."""
+        """Sum of the cross entropies of all answers, (B,); half of the pictures are mirrored first."""
         mirrored = torch.rand(len(pictures), generator=generator) < 0.5
         pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
         right = facts(scenes)
         return sum(
-            F.cross_entropy(logits.float(), right[name].to(logits.device), label_smoothing=0.05)
+            F.cross_entropy(
+                logits.float(),
+                right[name].to(logits.device),
+                label_smoothing=0.05,
+                reduction="none",
+            )
             for name, logits in self(pictures).items()
         )
 
@@ -119,9 +122,9 @@ def same_colour(said, scene):
 
 
 @lru_cache
-def load(path=PATH):
+def load(folder=pretrained.HERE):
     """The shipped SceneJudge, float32, on the CPU, in eval mode; cached, so never train it further.
 
-    Raises FileNotFoundError for missing weights and ValueError for damaged ones, naming the file.
+    Raises FileNotFoundError for missing weights and UserError for damaged ones, naming the file.
     """
-    return load_weights(path, SceneJudge()).eval().requires_grad_(False)
+    return pretrained.load("scene-judge", folder, SceneJudge).requires_grad_(False)

@@ -1,0 +1,130 @@
+"""Captioned scenes, painted in the latents of the codec."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save as as_bytes
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..codecs import Autoencoder
+from ..conditions import TextEncoder, Tokenizer
+from ..data import scenes
+from ..data.scenes.captions import MENTION, vocabulary
+from ..denoiser import Denoiser
+from ..model import Model
+from ..nets import UNet
+from ..samplers import dpmpp_2m
+from ..schedules import cosine, log_snr_grid, logit_normal_times
+from ..training import channels_last
+from ..training.checkpoints import load_state, save_state
+from ..training.prefetch import prefetch
+from .digits import DROPPED
+from .recipe import Recipe
+
+CHUNK = 100  # pictures encoded at a time
+
+
+def scene_model(things=tuple(scenes.THINGS), **sizes):
+    """Latents 16x16, a text encoder with words for these things, and a U-Net of these sizes."""
+    net = UNet(4, token_width=128, **sizes)
+    tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
+    denoiser = Denoiser(net, cosine, target="v", times=logit_normal_times)
+    settings = dict(w=4.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
+    return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
+
+
+def on_codec(empty):
+    """From a codec to the model of `empty()` with it, trained before and now fixed."""
+
+    def model(codec):
+        latent = empty()
+        latent.codec.load_state_dict(codec.state_dict())
+        latent.codec.requires_grad_(False)
+        return latent
+
+    return model
+
+
+class OnLatents(nn.Module):
+    """A model in training whose pictures come encoded: (latents (n, *), prompts) is its batch."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def loss(self, latents, prompts, generator=None):
+        return self.loss_at(latents, prompts, *self.draw_noise(latents, generator))
+
+    def draw_noise(self, latents, generator=None):
+        return self.model.draw_noise(latents, generator)
+
+    def loss_at(self, latents, prompts, t, eps):
+        return self.model.denoiser.loss_at(latents, t, eps, *self.model.encoder(prompts))
+
+
+def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
+    """The stream of `scene_data`, from `count` renders that are encoded once and kept in `path`.
+
+    Each time that a render is drawn it is told of in new words. The file is made again if it is of
+    another codec or number.
+    """
+    weights = {name: value.cpu().contiguous() for name, value in codec.state_dict().items()}
+    made_for = [count, list(things), hashlib.sha256(as_bytes(weights)).hexdigest()]
+    told = [scenes.invent(np.random.default_rng(seed), False, things) for seed in range(count)]
+    kept = load_state(path) if Path(path).exists() else {"made_for": None}
+    if kept["made_for"] != made_for:
+        chunks = range(0, count, CHUNK)
+        renders = prefetch(partial(rendered, count, things), chunks, workers)
+        bar = tqdm(renders, total=len(chunks), desc="latents", disable=None)
+        latents = torch.cat([codec.encode(p.to(codec.mean)).half().cpu() for (p,) in bar])
+        kept = {"made_for": made_for, "latents": latents}
+        save_state(path, kept)
+    latents = kept["latents"]
+
+    def data(n, generator):
+        index = torch.randint(count, (n,), generator=generator)
+        kept = (torch.rand(n, generator=generator) >= DROPPED).tolist()
+        full = (torch.rand(n, generator=generator) < 0.5).tolist()  # half of them tell everything
+        captions = [
+            scenes.describe(told[i], generator, mention=1 if all_of_it else MENTION) * keep
+            for i, keep, all_of_it in zip(index.tolist(), kept, full)
+        ]
+        return latents[index].float(), captions
+
+    return data
+
+
+def rendered(count, things, first):
+    """The renders of numbers `first` to `first + CHUNK`, as one batch."""
+    numbers = range(first, min(first + CHUNK, count))
+    return (scenes.stacked([scenes.example(n, things=things)[1] for n in numbers]),)
+
+
+full_scenes = partial(scene_model, width=56, widths=(1, 2, 4), patch=1)
+small_scenes = partial(scene_model, scenes.COMMON, width=112, widths=(1, 2), patch=2)
+common_scenes = partial(scenes.scene_data, things=scenes.COMMON)
+
+SETTINGS = dict(lr=1e-3, decay=0.9995, prepare=channels_last, bf16=True)
+RECIPES = {
+    "scenes": Recipe(  # for a GPU
+        on_codec(full_scenes),
+        scenes.scene_data,
+        5_000_000,
+        dict(batch=256, **SETTINGS),
+        needs=("codec",),
+        encoded=scene_latents,
+    ),
+    "scenes-small": Recipe(  # hours of a CPU
+        on_codec(small_scenes),
+        common_scenes,
+        1_600_000,
+        dict(batch=32, **SETTINGS),
+        needs=("codec",),
+        latents=140_000,
+        encoded=partial(scene_latents, things=scenes.COMMON),
+    ),
+}
