@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from operator import index
 
+from .errors import UserError
+
 
 def check_count(name, value, least):
-    """value as an int, whatever its type; ValueError unless it is a whole number, at least `least`.
+    """value as an int, whatever its type; UserError unless it is a whole number, at least `least`.
 
     NumPy's and PyTorch's integers count, True and False do not.
     """
@@ -14,36 +16,36 @@ def check_count(name, value, least):
     except TypeError:
         number = None
     if number is None or number < least:
-        raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+        raise UserError(f"{name} must be a whole number, at least {least}, got {value!r}")
     return number
 
 
 def check_number(name, value, low, high):
-    """value as a float; ValueError unless it is a number from `low` to `high`, which NaN is not."""
+    """value as a float; UserError unless it is a number from `low` to `high`, which NaN is not."""
     try:
         fits = not isinstance(value, (bool, str)) and low <= float(value) <= high
     except (TypeError, ValueError, OverflowError):
         fits = False
     if not fits:
-        raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+        raise UserError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
     return float(value)
 
 
 def check_prompts(prompts, takes_any=True):
     """The prompts as a list, one for each sample; of a model that takes none, from their number.
 
-    ValueError for what is no list, such as one text or one number: is it one picture of that, or
+    UserError for what is no list, such as one text or one number: is it one picture of that, or
     that many pictures?
     """
     prompts = prompts.tolist() if hasattr(prompts, "tolist") else prompts  # NumPy's and PyTorch's
     several = isinstance(prompts, Iterable) and not isinstance(prompts, (str, bytes))
     prompts = list(prompts) if several else prompts
     if prompts == []:
-        raise ValueError("prompts must be one or more, got none")
+        raise UserError("prompts must be one or more, got none")
     if takes_any and not several:
-        raise ValueError(f"prompts must be a list, one a picture, got {prompts!r}: [{prompts!r}]?")
+        raise UserError(f"prompts must be a list, one a picture, got {prompts!r}: [{prompts!r}]?")
     if not takes_any and not several:
         return [None] * check_count("the number of samples", prompts, 1)
     if not takes_any and any(prompt is not None for prompt in prompts):
-        raise ValueError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
+        raise UserError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
     return prompts

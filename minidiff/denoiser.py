@@ -7,6 +7,7 @@ x (B, *), t () or (B,), x0_hat (B, *).
 import torch
 from torch import nn
 
+from .errors import UserError
 from .schedules import check_times, stratified_times
 
 # What the network is trained to output, as (a, b) in `target = a * x0 + b * eps`.
@@ -26,15 +27,13 @@ def append_dims(value, x):
 def noising(schedule, x0, t, eps):
     """One jump of the forward process: x_t = alpha * x0 + sigma * eps (Ho et al. 2020, eq. 4).
 
-    x0 and eps (B, *), t () or (B,); returns x_t (B, *). ValueError if shapes disagree.
+    x0 and eps (B, *), t () or (B,); returns x_t (B, *). UserError if shapes disagree.
     """
     t = check_times(t)
     if eps.shape != x0.shape:
-        raise ValueError(
-            f"eps must have the shape of x0, {tuple(x0.shape)}, got {tuple(eps.shape)}"
-        )
+        raise UserError(f"eps must have the shape of x0, {tuple(x0.shape)}, got {tuple(eps.shape)}")
     if t.ndim and t.shape != x0.shape[:1]:
-        raise ValueError(f"t must be a number or have shape ({len(x0)},), got {tuple(t.shape)}")
+        raise UserError(f"t must be a number or have shape ({len(x0)},), got {tuple(t.shape)}")
     alpha, sigma = schedule(t)
     return (append_dims(alpha, x0) * x0 + append_dims(sigma, x0) * eps).to(x0.dtype)
 
@@ -51,7 +50,7 @@ class Denoiser(nn.Module):
     def __init__(self, net, schedule, target="v", times=stratified_times):
         super().__init__()
         if target not in TARGETS:
-            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+            raise UserError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
         self.net, self.schedule, self.target, self.times = net, schedule, target, times
 
     def forward(self, x, t, *cond):
@@ -94,9 +93,9 @@ def times_for(x, t):
 
 
 def check_batch(x):
-    """ValueError unless x is a floating-point batch (B, *) with at least one entry."""
+    """UserError unless x is a floating-point batch (B, *) with at least one entry."""
     if not torch.is_tensor(x) or not x.is_floating_point():
         got = x.dtype if torch.is_tensor(x) else type(x).__name__
-        raise ValueError(f"x must be a floating-point tensor, got {got}")
+        raise UserError(f"x must be a floating-point tensor, got {got}")
     if x.ndim < 2 or not len(x):
-        raise ValueError(f"x must be a non-empty batch of shape (B, *), got {tuple(x.shape)}")
+        raise UserError(f"x must be a non-empty batch of shape (B, *), got {tuple(x.shape)}")

@@ -4,6 +4,7 @@ import torch
 
 from .checks import check_number
 from .denoiser import append_dims
+from .errors import UserError
 
 
 def given(denoise, *cond):
@@ -16,7 +17,7 @@ def guide(denoise, null, w):
 
     `denoise` and `null` are denoisers of (x, t): with the prompt, and without it or with a
     negative prompt. w = 1 is plain conditional, w = 0 is `null`; the paper's w is ours minus 1.
-    ValueError unless w is a number within 1e6 of 0.
+    UserError unless w is a number within 1e6 of 0.
     """
     w = check_number("w", w, -1e6, 1e6)
     return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
@@ -26,10 +27,10 @@ def guidance_interval(guided, plain, low, high):
     """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
 
     Only the denoiser that is used is called, so steps outside the interval cost what `plain` costs
-    (Kynkaanniemi et al. 2024). ValueError unless low <= high.
+    (Kynkaanniemi et al. 2024). UserError unless low <= high.
     """
     if not low <= high:
-        raise ValueError(f"low must not exceed high, got low {low} and high {high}")
+        raise UserError(f"low must not exceed high, got low {low} and high {high}")
     return lambda x, t: (guided if low <= t <= high else plain)(x, t)
 
 
@@ -38,7 +39,7 @@ def guidance_rescale(guided, plain, share=0.7):
 
     share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
     entries of a sample (Lin et al. 2024, section 3.4). Made for pictures; calls `plain` once more.
-    ValueError unless share is a number from 0 to 1.
+    UserError unless share is a number from 0 to 1.
     """
     check_number("share", share, 0, 1)
 

@@ -50,16 +50,11 @@ class Model(nn.Module):
 
     @property
     def device(self):
-        return self.example.device
+        return next(self.parameters(), torch.empty(0)).device
 
     @property
     def dtype(self):
-        return self.example.dtype
-
-    @property
-    def example(self):
-        """One of the weights: where and in which precision the model computes."""
-        return next(self.parameters(), torch.empty(0))
+        return next(self.parameters(), torch.empty(0)).dtype
 
     def loss(self, pictures, prompts, generator=None):
         """The training loss (B,) of a batch of pictures (B, *) and its B prompts."""

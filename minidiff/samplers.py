@@ -8,7 +8,7 @@ Every sampler is a generator `sampler(denoise, schedule, x, ts, ...)`:
     ts          (n + 1,), decreasing times in [0, 1]
 
 It yields n pairs (x, x0_hat): x after each step, and the estimate of the data that made it. The
-shape of x is its own affair: points, pictures and clips pass through the same lines. ValueError if
+shape of x is its own affair: points, pictures and clips pass through the same lines. UserError if
 ts does not decrease, or so little that log-SNR does not grow. A sampler that draws noise on its way
 takes `noise`, a callable x -> eps; the same x and the same noise give the same result.
 """
@@ -19,6 +19,7 @@ from inspect import signature
 import torch
 
 from .checks import check_number
+from .errors import UserError
 from .schedules import check_times
 
 
@@ -26,9 +27,7 @@ def stepper(schedule, ts):
     """Yield (t, now, nxt) for every step t -> s, with now = (alpha, sigma) at t, nxt the same at s."""
     ts = check_times(ts)
     if ts.ndim != 1 or len(ts) < 2:
-        raise ValueError(
-            f"ts must be a decreasing sequence of two or more times, got shape {tuple(ts.shape)}"
-        )
+        raise UserError(f"ts must be two or more decreasing times, got shape {tuple(ts.shape)}")
     check_grows("ts must be a decreasing sequence", -ts, ts)
     alphas, sigmas = schedule(ts)
     check_grows("ts must let log-SNR grow", alphas / sigmas, ts)
@@ -37,11 +36,11 @@ def stepper(schedule, ts):
 
 
 def check_grows(rule, values, ts):
-    """ValueError, naming the first bad step, unless each of the values, one a time, exceeds the last."""
+    """UserError, naming the first bad step, unless each of the values, one a time, exceeds the last."""
     bad = ~(values[1:] > values[:-1])
     if bad.any():
         step = int(bad.nonzero()[0])
-        raise ValueError(f"{rule}; step {step + 1} goes from t = {ts[step]:g} to {ts[step + 1]:g}")
+        raise UserError(f"{rule}; step {step + 1} goes from t = {ts[step]:g} to {ts[step + 1]:g}")
 
 
 def ddim_step(x, x0_hat, now, nxt):
@@ -100,7 +99,7 @@ def ddpm(denoise, schedule, x, ts, noise=torch.randn_like):
 def ddim(denoise, schedule, x, ts, eta=0.0, noise=torch.randn_like):
     """Walk along eps_hat; eta = 0 adds no noise, eta = 1 as much as `ddpm` (Song et al. 2021, eq. 12).
 
-    ValueError for an eta outside 0..1: there is no more noise than that to draw anew.
+    UserError for an eta outside 0..1: there is no more noise than that to draw anew.
     """
     check_number("eta", eta, 0, 1)
     for t, now, nxt in stepper(schedule, ts):

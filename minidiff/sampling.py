@@ -13,6 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from .checks import check_count
+from .errors import UserError
 from .samplers import with_noise
 
 
@@ -25,13 +26,13 @@ def generator_at(*numbers):
 def seeds_from(seed, n):
     """The seeds of n pictures: seed, seed + 1, ...; or those given, a list with one for each picture.
 
-    ValueError for a seed that is no whole number, at least 0.
+    UserError for a seed that is no whole number, at least 0.
     """
     if not isinstance(seed, (list, tuple, range)):
         first = check_count("seed", seed, 0)
         return range(first, first + n)
     if len(seed) != n:
-        raise ValueError(f"seed must be one number, or one for each of {n}, got {len(seed)}")
+        raise UserError(f"seed must be one number, or one for each of {n}, got {len(seed)}")
     return [check_count("seed", each, 0) for each in seed]
 
 
@@ -51,7 +52,7 @@ def noise_on_the_way(seeds):
 
     def noise(x):
         if len(x) != len(generators):
-            raise ValueError(f"x must have a row for each of {len(generators)} seeds, got {len(x)}")
+            raise UserError(f"x must have a row for each of {len(generators)} seeds, got {len(x)}")
         # In float32 for x of any precision, so that it is the same noise.
         return torch.stack([torch.randn(x.shape[1:], generator=each) for each in generators]).to(x)
 

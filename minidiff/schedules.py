@@ -10,12 +10,13 @@ import math
 import torch
 
 from .checks import check_count
+from .errors import UserError
 
 ALPHA_MIN = 1e-3
 
 
 def check_times(t):
-    """t as a tensor of float32 or float64; ValueError unless every entry lies in [0, 1].
+    """t as a tensor of float32 or float64; UserError unless every entry lies in [0, 1].
 
     Half precision is widened: it has too few digits to tell one time from the next.
     """
@@ -23,7 +24,7 @@ def check_times(t):
     if t.dtype != torch.float64:
         t = t.float()
     if not t.equal(t.clamp(0, 1)):  # two operations, since a sampler pays them at every step
-        raise ValueError(f"t must lie in [0, 1], got values from {t.min():g} to {t.max():g}")
+        raise UserError(f"t must lie in [0, 1], got values from {t.min():g} to {t.max():g}")
     return t
 
 
@@ -31,7 +32,7 @@ def cosine(t):
     """Cosine schedule: alpha and sigma walk along a quarter circle (Nichol & Dhariwal 2021, eq. 17).
 
     The angle ends a hair before pi/2, where alpha is ALPHA_MIN. t: any shape; returns two tensors
-    of that shape with alpha^2 + sigma^2 = 1. Raises ValueError for t outside [0, 1].
+    of that shape with alpha^2 + sigma^2 = 1. Raises UserError for t outside [0, 1].
     """
     angle = math.acos(ALPHA_MIN) * check_times(t)
     return angle.cos(), angle.sin()
@@ -41,7 +42,7 @@ def flow(t):
     """Straight-line schedule of flow matching, `1 - t, t` (Lipman et al. 2023, eq. 22).
 
     The line ends at alpha = ALPHA_MIN. t: any shape; returns two tensors of that shape. Raises
-    ValueError for t outside [0, 1].
+    UserError for t outside [0, 1].
     """
     t = check_times(t)
     return 1 - (1 - ALPHA_MIN) * t, t
@@ -62,13 +63,13 @@ class DDPM:
         self.beta = torch.linspace(beta_min, beta_max, T, dtype=torch.float64)
         self.alpha_bar = torch.cat([torch.ones(1).double(), (1 - self.beta).cumprod(0)])
         if self.alpha_bar[-1] < ALPHA_MIN**2:
-            raise ValueError(
+            raise UserError(
                 f"T and beta leave alpha {self.alpha_bar[-1].sqrt():.1e} at t = 1, below {ALPHA_MIN}"
             )
         self.lam = self.alpha_bar.logit() / 2  # log(alpha / sigma), since sigma^2 = 1 - alpha_bar
 
     def __call__(self, t):
-        """t: any shape; returns alpha and sigma of that shape. ValueError outside [0, 1]."""
+        """t: any shape; returns alpha and sigma of that shape. UserError outside [0, 1]."""
         t = check_times(t)
         place = self.T * t.cpu().double()
         entry = place.long().clamp(1, self.T - 1)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..errors import UserError
 from ..nets.layers import zero_init
 
 
@@ -97,10 +98,10 @@ class Autoencoder(nn.Module):
             self.std.lerp_(z.std((0, 2, 3))[:, None, None], share)
 
     def check(self, pictures):
-        """ValueError for what is no batch of colour pictures of a size that folds."""
+        """UserError for what is no batch of colour pictures of a size that folds."""
         shape = tuple(pictures.shape)
         if len(shape) != 4 or shape[1] != 3 or any(n % self.factor or not n for n in shape[2:]):
-            raise ValueError(
+            raise UserError(
                 "pictures must have shape (B, 3, H, W), H and W multiples of "
                 f"{self.factor}, got {shape}"
             )

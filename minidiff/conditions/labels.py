@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from ..errors import UserError
+
 
 class Unconditional(nn.Module):
     """The encoder of a model that takes no prompt: an empty condition."""
@@ -16,7 +18,7 @@ class Unconditional(nn.Module):
 class LabelEncoder(nn.Module):
     """A class label as a text of one token; None stands for "no label".
 
-    forward: B labels from 0 to classes - 1 or None -> tokens (B, 1, width), mask (B, 1). ValueError
+    forward: B labels from 0 to classes - 1 or None -> tokens (B, 1, width), mask (B, 1). UserError
     for another label.
     """
 
@@ -38,5 +40,5 @@ class LabelEncoder(nn.Module):
             return self.classes
         label = label.item() if hasattr(label, "item") else label  # NumPy's and PyTorch's numbers
         if str(label) not in map(str, range(self.classes)):
-            raise ValueError(f"label must be a number from 0 to {self.classes - 1}, got {label!r}")
+            raise UserError(f"label must be a number from 0 to {self.classes - 1}, got {label!r}")
         return int(label)

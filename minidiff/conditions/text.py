@@ -6,12 +6,14 @@ from difflib import get_close_matches
 import torch
 from torch import nn
 
+from ..errors import UserError
+
 
 class Tokenizer:
     """Words to numbers: prompts -> ids (B, length), mask (B, length), True on the tokens that count.
 
     Every prompt begins with a start token, so that no mask is empty, and is padded to `length`.
-    Case and punctuation do not matter. ValueError for an unknown word (the nearest known ones are
+    Case and punctuation do not matter. UserError for an unknown word (the nearest known ones are
     suggested) and for a prompt of more than `length - 1` words.
     """
 
@@ -28,18 +30,18 @@ class Tokenizer:
     def numbers(self, prompt):
         """The ids of one prompt, start token first, without padding."""
         if not isinstance(prompt, str):
-            raise ValueError(f"prompt must be a text, got {prompt!r}")
+            raise UserError(f"prompt must be a text, got {prompt!r}")
         words = re.findall(r"\w+", prompt.lower())
         for word in words:
             if word not in self.index:
                 near = get_close_matches(word, self.words[2:], n=3, cutoff=0.5)
                 near = f"did you mean {' or '.join(near)}?" if near else "it knows " + self.known()
-                raise ValueError(
+                raise UserError(
                     f"prompt {prompt!r} has a word this model never saw, {word!r}; {near}"
                 )
         if len(words) >= self.length:
             limit = self.length - 1
-            raise ValueError(f"prompt {prompt!r} has {len(words)} words; the limit is {limit}")
+            raise UserError(f"prompt {prompt!r} has {len(words)} words; the limit is {limit}")
         return [1] + [self.index[word] for word in words]
 
     def known(self):

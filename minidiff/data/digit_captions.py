@@ -11,6 +11,7 @@ from functools import lru_cache
 import torch
 import torch.nn.functional as F
 
+from ..errors import UserError
 from . import mnist
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -86,12 +87,12 @@ def measure(images):
     """Thickness (pixels), slant (degrees, positive to the right) and size (pixels): (N, 3).
 
     images: (N, 1, 28, 28) or (N, 28, 28), with paper 0 and ink 1, or 255 if uint8; drawn or
-    generated. A picture without ink measures 0, 0, 0. ValueError for another shape.
+    generated. A picture without ink measures 0, 0, 0. UserError for another shape.
     """
     images = torch.as_tensor(images)
     if images.shape[1:] not in ((1, 28, 28), (28, 28)):
         got = tuple(images.shape)
-        raise ValueError(f"images must be (N, 1, 28, 28) or (N, 28, 28), got shape {got}")
+        raise UserError(f"images must be (N, 1, 28, 28) or (N, 28, 28), got shape {got}")
     columns = []
     for piece in images.reshape(-1, 28, 28).split(512):
         pictures = piece.cpu().float() / (255 if images.dtype == torch.uint8 else 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..errors import UserError
 from .paths import find_datasets
 
 # file stem -> MD5 of the unpacked file, as published with the data set
@@ -27,7 +28,7 @@ FILES = {
 def read_idx(path, md5):
     """The array of unsigned bytes in a gzipped IDX file whose unpacked MD5 is `md5`.
 
-    Raises FileNotFoundError if it is missing, ValueError if it is damaged; both name the file.
+    Raises FileNotFoundError if it is missing, UserError if it is damaged; both name the file.
     """
     path = Path(path)
     if not path.is_file():
@@ -35,10 +36,10 @@ def read_idx(path, md5):
     try:
         content = gzip.decompress(path.read_bytes())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"the MNIST file {path} is damaged or truncated: {error}") from error
+        raise UserError(f"the MNIST file {path} is damaged or truncated: {error}") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise ValueError(f"the MNIST file {path} is damaged: its MD5 is {found}, it must be {md5}")
+        raise UserError(f"the MNIST file {path} is damaged: its MD5 is {found}, it must be {md5}")
     # header: two zero bytes, the type (8 = unsigned byte), the rank, then each size as big-endian
     # int32; the checksum has vouched for the first three
     rank = content[3]
@@ -53,11 +54,11 @@ def load(split="train", root=None):
 
     split: "train" or "test"; root: the folder of the four .gz files, `datasets/mnist` if None.
     The result is cached and shared: copy it before changing it in place. A missing file raises
-    FileNotFoundError, a damaged one ValueError.
+    FileNotFoundError, a damaged one UserError.
     LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
     """
     if split not in FILES:
-        raise ValueError(f'split must be "train" or "test", got {split!r}')
+        raise UserError(f'split must be "train" or "test", got {split!r}')
     folder = find_datasets() / "mnist" if root is None else Path(root)
     images, labels = (
         torch.from_numpy(read_idx(folder / f"{stem}.gz", md5)) for stem, md5 in FILES[split].items()

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..checks import check_count
+from ..errors import UserError
 from .paths import find_datasets
 
 CROP, FACTOR = 64, 4
@@ -32,7 +33,7 @@ def load(path, side=256):
 
     A longer side above `side` pixels is shrunk to it, and up to 3 pixels are cut from the right and
     below, so that H and W are multiples of 4. Grey becomes colour, 16-bit grey keeps its range,
-    transparent parts turn white. FileNotFoundError, or ValueError for what is no picture or too large.
+    transparent parts turn white. FileNotFoundError, or UserError for what is no picture or too large.
     """
     side = check_count("side", side, CROP)
     path = find_datasets() / "photos" / f"{path}.png" if path in HOLES else Path(path)
@@ -44,14 +45,14 @@ def load(path, side=256):
             image = colour(ImageOps.exif_transpose(file))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         limit = f"{Image.MAX_IMAGE_PIXELS:,}"
-        raise ValueError(f"{path} has more than {limit} pixels: make it smaller first") from error
+        raise UserError(f"{path} has more than {limit} pixels: make it smaller first") from error
     except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
-        raise ValueError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
+        raise UserError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
     before = image.size
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     width, height = (n - n % FACTOR for n in image.size)
     if min(width, height) < CROP:
-        raise ValueError(
+        raise UserError(
             f"{path} must be at least {CROP} pixels high and wide when its longer side has {side}, "
             f"got {before}, which shrinks to {image.size}"
         )
@@ -85,18 +86,18 @@ def hole(name, picture):
 def crops(picture, hole=None, size=CROP):
     """The training stream: `data(n, generator)` -> n random crops (n, 3, size, size), n times None.
 
-    No crop touches the hole, a mask (H, W). ValueError if no place is left.
+    No crop touches the hole, a mask (H, W). UserError if no place is left.
     """
     hole = torch.zeros(picture.shape[-2:]).bool() if hole is None else hole
     if min(hole.shape) < size or hole.shape != picture.shape[-2:]:
-        raise ValueError(
+        raise UserError(
             f"picture must be at least {size} pixels high and wide and the hole as large as it, "
             f"got {tuple(picture.shape[-2:])} and {tuple(hole.shape)}"
         )
     touched = F.max_pool2d(hole.float()[None], size, stride=1)[0]  # a place for each corner
     corners = (touched == 0).nonzero()
     if not len(corners):
-        raise ValueError(f"hole must leave room for a crop of {size} pixels beside it")
+        raise UserError(f"hole must leave room for a crop of {size} pixels beside it")
     patches = picture[0].unfold(1, size, 1).unfold(2, size, 1)  # a view: (3, places, size, size)
 
     def data(n, generator):

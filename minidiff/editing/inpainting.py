@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ..checks import check_count
+from ..errors import UserError
 from ..samplers import ddpm, last, with_noise
 from ..sampling import seeds_from, start_noise, walk
 from ..schedules import check_times
@@ -28,21 +29,21 @@ def inpaint(denoise, known, mask):
 
 
 def check_mask(mask, known):
-    """The mask as a tensor; ValueError unless it is boolean, fits `known` and has both values."""
+    """The mask as a tensor; UserError unless it is boolean, fits `known` and has both values."""
     mask, axes = torch.as_tensor(mask), min(2, known.ndim - 1)
     if mask.dtype != torch.bool:
-        raise ValueError(f"mask must be boolean, True where to fill, got {mask.dtype}")
+        raise UserError(f"mask must be boolean, True where to fill, got {mask.dtype}")
     sizes = zip(reversed(mask.shape), reversed(known.shape))
     fits = all(m == k or (m == 1 and i >= axes) for i, (m, k) in enumerate(sizes))
     if not fits or not axes <= mask.ndim <= known.ndim:
-        raise ValueError(
+        raise UserError(
             f"mask must have the size of what it masks, {tuple(known.shape[-axes:])}, "
             f"got {tuple(mask.shape)}"
         )
     if not mask.any():
-        raise ValueError("mask must be True somewhere: it marks nothing to fill")
+        raise UserError("mask must be True somewhere: it marks nothing to fill")
     if mask.all():
-        raise ValueError("mask must be False somewhere: to keep nothing is to generate, model(...)")
+        raise UserError("mask must be False somewhere: to keep nothing is to generate, model(...)")
     return mask.to(known.device)
 
 
@@ -53,7 +54,7 @@ def renoise(schedule, x, s, t, noise=torch.randn_like):
     """
     s, t = check_times(s), check_times(t)
     if not s < t:
-        raise ValueError(f"renoise goes from s up to a larger t, got s = {s:g} and t = {t:g}")
+        raise UserError(f"renoise goes from s up to a larger t, got s = {s:g} and t = {t:g}")
     (alpha_s, sigma_s), (alpha, sigma) = schedule(s), schedule(t)
     keep = alpha / alpha_s
     return keep * x + (sigma.square() - (keep * sigma_s).square()).sqrt() * noise(x)
@@ -88,7 +89,7 @@ def extend(pictures, left=0, right=0, above=0, below=0):
     """
     sides = left, right, above, below
     if min(sides) < 0 or not any(sides):
-        raise ValueError(f"extend needs pixels to add, none negative, got {sides}")
+        raise UserError(f"extend needs pixels to add, none negative, got {sides}")
     old = torch.zeros(pictures.shape[-2:], dtype=torch.bool)
     return F.pad(pictures, sides, mode="replicate"), F.pad(old, sides, value=True)
 
@@ -107,7 +108,7 @@ def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25,
     """Paint the hole anew: pictures (B, C, H, W) or points in, the same out, equal where mask is False.
 
     prompts: one a sample, by default none. seed: picture k is filled as seed + k fills it alone.
-    sampler: by default RePaint with 5 resamples; any sampler alone is the plain variant. ValueError
+    sampler: by default RePaint with 5 resamples; any sampler alone is the plain variant. UserError
     for pictures or a mask that do not fit.
     """
     x0 = encoded(model, pictures)
@@ -123,37 +124,37 @@ def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25,
 
 
 def listed(model, prompts, n):
-    """n prompts as a list, where None stands for n times no prompt; ValueError for another number."""
+    """n prompts as a list, where None stands for n times no prompt; UserError for another number."""
     prompts = [model.null] * n if prompts is None else model.listed(prompts)
     if len(prompts) != n:
-        raise ValueError(f"prompts must be one for each of {n} pictures, got {len(prompts)}")
+        raise UserError(f"prompts must be one for each of {n} pictures, got {len(prompts)}")
     return prompts
 
 
 def encoded(model, pictures):
     """x0 of given pictures (B, C, H, W) in 0..1, or of points, on the model's device.
 
-    ValueError for what the model cannot take: whole numbers, pictures of another range or size.
+    UserError for what the model cannot take: whole numbers, pictures of another range or size.
     """
     if not torch.is_tensor(pictures) or not pictures.is_floating_point():
         kind = pictures.dtype if torch.is_tensor(pictures) else type(pictures).__name__
-        raise ValueError(f"pictures must be a tensor of floating-point numbers in 0..1, got {kind}")
+        raise UserError(f"pictures must be a tensor of floating-point numbers in 0..1, got {kind}")
     if pictures.ndim != len(model.shape) + 1:
         wanted = "(B, C, H, W)" if len(model.shape) == 3 else f"(B, {len(model.shape)} more)"
-        raise ValueError(f"pictures must have shape {wanted}, got {tuple(pictures.shape)}")
+        raise UserError(f"pictures must have shape {wanted}, got {tuple(pictures.shape)}")
     if pictures.ndim > 3:
         check_size(model, pictures)
         low, high = pictures.min().item(), pictures.max().item()
         if not (-SLACK <= low and high <= 1 + SLACK):  # NaN is not, either
-            raise ValueError(f"pictures must lie in 0..1, got values from {low:g} to {high:g}")
+            raise UserError(f"pictures must lie in 0..1, got values from {low:g} to {high:g}")
     return model.codec.encode(pictures.to(model.device, model.dtype))
 
 
 def check_size(model, pictures):
-    """ValueError for pictures that the codec and the network cannot halve as often as they do."""
+    """UserError for pictures that the codec and the network cannot halve as often as they do."""
     factor = math.prod(model.factors)
     if any(n == 0 or n % factor for n in pictures.shape[-2:]):
-        raise ValueError(
+        raise UserError(
             f"pictures must be multiples of {factor} high and wide for this model, at least {factor}, "
             f"got {tuple(pictures.shape[-2:])}"
         )

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from ..checks import check_count, check_number
 from ..denoiser import noising
+from ..errors import UserError
 from ..guidance import given
 from ..samplers import ddim, ddim_step, last, stepper
 from ..sampling import seeds_from, start_noise, walk
@@ -24,7 +25,7 @@ def invert(denoise, schedule, x0, ts, rounds=0):
     """
     steps, x = list(zip(stepper(schedule, ts), ts[1:])), x0
     if not ts[-1] > 0:
-        raise ValueError("ts must end above 0 for inversion, such as uniform_grid(50)[:-1]")
+        raise UserError("ts must end above 0 for inversion, such as uniform_grid(50)[:-1]")
     for (t, there, here), s in reversed(steps):
         x0_hat = denoise(x, s)
         for _ in range(rounds):

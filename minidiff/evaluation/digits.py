@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from ..data import digit_captions as captions
 from ..data import mnist
+from ..errors import UserError
 from ..sampling import generator_at, samples
 from .distances import feature_scores
 from .judges import digits as judge
@@ -27,7 +28,7 @@ def real_digits(n, generator, rows=None):
     """The features (n, 64) of n training images, none of them twice; of these `rows` if given."""
     rows = torch.arange(60_000) if rows is None else rows
     if not 1 <= n <= len(rows):
-        raise ValueError(f"samples must be from 1 to {len(rows)}, the training images, got {n}")
+        raise UserError(f"samples must be from 1 to {len(rows)}, the training images, got {n}")
     return real_features()[rows[torch.randperm(len(rows), generator=generator)[:n]]]
 
 

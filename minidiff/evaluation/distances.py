@@ -8,6 +8,8 @@ from statistics import median
 
 import torch
 
+from ..errors import UserError
+
 CHUNK = 1024  # rows of a distance matrix held at a time: 1024 x 60,000 float64 are 0.5 GB
 
 
@@ -49,7 +51,7 @@ def frechet(features_a, features_b):
     """
     a, b = clouds(features_a, features_b)
     if min(len(a), len(b)) <= a.shape[1]:
-        raise ValueError(
+        raise UserError(
             f"frechet needs more samples than their {a.shape[1]} features, "
             f"got {len(a)} and {len(b)}: fewer give no full covariance"
         )
@@ -70,7 +72,7 @@ def precision_recall(real, fake, k=3):
     """
     real, fake = clouds(real, fake)
     if not 1 <= k < min(len(real), len(fake)):
-        raise ValueError(
+        raise UserError(
             f"k must be at least 1 and below both sample sizes, got k = {k} "
             f"with {len(real)} and {len(fake)} samples"
         )
@@ -97,7 +99,7 @@ def floor(metric, draw, pairs=20):
     generated one; pair i draws both of its samples from one generator seeded with i.
     """
     if pairs < 1:
-        raise ValueError(f"pairs must be at least 1, got {pairs}")
+        raise UserError(f"pairs must be at least 1, got {pairs}")
     generators = (torch.Generator().manual_seed(seed) for seed in range(pairs))
     return median(metric(draw(generator), draw(generator)) for generator in generators)
 
@@ -106,14 +108,14 @@ def clouds(a, b):
     """Both as float64 points on the CPU: finite, (N, D) and (M, D), two or more of each."""
     a, b = (torch.as_tensor(x).detach().cpu().double() for x in (a, b))
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or a.shape[1] == 0:
-        raise ValueError(
+        raise UserError(
             "the two samples must have shapes (N, D) and (M, D) with one D, "
             f"got {tuple(a.shape)} and {tuple(b.shape)}"
         )
     if min(len(a), len(b)) < 2:
-        raise ValueError(f"each sample needs at least 2 points, got {len(a)} and {len(b)}")
+        raise UserError(f"each sample needs at least 2 points, got {len(a)} and {len(b)}")
     if not (a.isfinite().all() and b.isfinite().all()):
-        raise ValueError("the samples must be finite, got NaN or infinity among them")
+        raise UserError("the samples must be finite, got NaN or infinity among them")
     return a, b
 
 

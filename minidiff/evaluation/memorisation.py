@@ -2,23 +2,25 @@
 
 import torch
 
+from ..errors import UserError
+
 
 def neighbours(made, training):
     """The nearest training picture of each made one, and how far it and the next one are.
 
     made (N, *) and training (M, *), floats. Pictures that training holds twice count once: with a
     twin beside it, no picture would be nearer than the next one. Returns indices into `training`
-    (N,) and the two Euclidean distances (N,), float64. ValueError for shapes that disagree, and for
+    (N,) and the two Euclidean distances (N,), float64. UserError for shapes that disagree, and for
     fewer than two different training pictures.
     """
     if made.shape[1:] != training.shape[1:]:
-        raise ValueError(
+        raise UserError(
             f"made and training must hold pictures of one shape, got {tuple(made.shape[1:])} "
             f"and {tuple(training.shape[1:])}"
         )
     kept = first_of_each(training)
     if len(kept) < 2:
-        raise ValueError(f"training must hold at least 2 different pictures, got {len(kept)}")
+        raise UserError(f"training must hold at least 2 different pictures, got {len(kept)}")
     made, training = made.flatten(1).double(), training[kept].flatten(1).double()
     parts = [torch.cdist(part, training).topk(2, largest=False) for part in made.split(1024)]
     distances, order = (torch.cat(column) for column in zip(*parts))

@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from ..data import scenes
 from ..data.scenes.sprites import THINGS
+from ..errors import UserError
 from ..sampling import generator_at, samples
 from .distances import feature_scores
 from .judges import scenes as scene_judge
@@ -27,7 +28,7 @@ def known_things(model):
 def evaluate_scenes(model, n=2048, seeds=5, steps=None):
     """Rows for a model of scenes, on n prompts with every detail: seen pairs, and held-out ones."""
     if not 1 <= n <= POOL // 2:
-        raise ValueError(f"samples must be from 1 to {POOL // 2}, got {n}")
+        raise UserError(f"samples must be from 1 to {POOL // 2}, got {n}")
     things, rows = known_things(model), []
     for unseen, name in [(False, "seen, "), (True, "held out, ")]:
         floors = real_adherence(n, unseen, things)

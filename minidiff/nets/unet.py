@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..errors import UserError
 from .layers import Attention, NoAttention, ResBlock, time_features, zero_init
 
 
@@ -84,21 +85,19 @@ class UNet(nn.Module):
         return F.pixel_shuffle(self.conv_out(h), self.patch)
 
     def check(self, x, tokens):
-        """ValueError for a picture or a condition that this network does not take."""
+        """UserError for a picture or a condition that this network does not take."""
         if x.ndim != 4 or x.shape[1] != self.channels or any(n % self.factor for n in x.shape[2:]):
-            raise ValueError(
+            raise UserError(
                 f"x must have shape (B, {self.channels}, H, W) with H and W multiples of "
                 f"{self.factor}, got {tuple(x.shape)}"
             )
         if (tokens is None) != (self.pool is None):
-            raise ValueError(
+            raise UserError(
                 "cond must be "
                 + ("tokens and mask, got none" if self.pool else "empty, got tokens")
             )
         if tokens is not None and len(tokens) != len(x):
-            raise ValueError(
-                f"cond must have one entry per picture, got {len(tokens)} for {len(x)}"
-            )
+            raise UserError(f"cond must have one entry per picture, got {len(tokens)} for {len(x)}")
 
 
 class FullyConvolutionalUNet(UNet):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
+from ...errors import UserError
 from .backgrounds import PLACES
 from .captions import MAX_WORDS, MENTION, WORDS, caption_of, size_word  # noqa: F401
 from .drawing import S
@@ -31,7 +32,7 @@ class Scene:
     """What is true of a picture: one of THINGS, COLOURS, STYLES and PLACES, and where things are.
 
     size: the longer side of each thing in pixels, 8 to 60. spots: for each of one to three things
-    the middle of its lower edge, (x, y) in pixels from the upper left. ValueError for others.
+    the middle of its lower edge, (x, y) in pixels from the upper left. UserError for others.
     """
 
     thing: str
@@ -48,19 +49,19 @@ class Scene:
         one_of("place", self.place, PLACES)
         if self.colour not in colours_of(self.thing):
             known = ", ".join(colours_of(self.thing))
-            raise ValueError(f"colour of a {self.thing} must be {known}, got {self.colour!r}")
+            raise UserError(f"colour of a {self.thing} must be {known}, got {self.colour!r}")
         if not 8 <= self.size <= 60:
-            raise ValueError(f"size must be 8 to 60 pixels, got {self.size}")
+            raise UserError(f"size must be 8 to 60 pixels, got {self.size}")
         if not 1 <= len(self.spots) <= 3:
-            raise ValueError(f"spots must be one to three places, got {len(self.spots)}")
+            raise UserError(f"spots must be one to three places, got {len(self.spots)}")
 
 
 def one_of(name, value, known):
-    """ValueError with the nearest known words if the value is none of them."""
+    """UserError with the nearest known words if the value is none of them."""
     if value not in tuple(known):
         near = get_close_matches(str(value), known, n=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else "it can be " + ", ".join(known)
-        raise ValueError(f"{name} {value!r} is unknown; {hint}")
+        raise UserError(f"{name} {value!r} is unknown; {hint}")
 
 
 @lru_cache

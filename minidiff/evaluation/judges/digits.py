@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ... import pretrained
+from ...errors import UserError
 from . import block
 
 
@@ -35,7 +36,7 @@ class Judge(nn.Module):
     def features(self, images):
         """The penultimate layer, (B, 64), of images (B, 1, 28, 28), floats with 0 paper, 1 ink."""
         if images.shape[1:] != (1, 28, 28) or not images.is_floating_point():
-            raise ValueError(
+            raise UserError(
                 "images must be floats in 0..1 of shape (B, 1, 28, 28), "
                 f"got {images.dtype} of shape {tuple(images.shape)}"
             )
@@ -59,11 +60,11 @@ def load(folder=pretrained.HERE):
 def accuracy(judge, images, labels):
     """The share of images (N, 1, 28, 28) in 0..1 that the judge reads as their labels (N,)."""
     if len(images) != len(labels) or len(images) == 0:
-        raise ValueError(
+        raise UserError(
             "images and labels must be equally many and at least one, "
             f"got {len(images)} and {len(labels)}"
         )
     if not images.isfinite().all():
-        raise ValueError("images must be finite, got NaN or infinity among them")
+        raise UserError("images must be finite, got NaN or infinity among them")
     right = [judge(x).argmax(1) == y for x, y in zip(images.split(1024), labels.split(1024))]
     return torch.cat(right).double().mean().item()

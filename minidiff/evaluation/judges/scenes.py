@@ -11,6 +11,7 @@ from torch import nn
 
 from ... import pretrained
 from ...data.scenes import COLOURS, PLACES, STYLES, THINGS, natural_colours
+from ...errors import UserError
 from . import block
 
 ANSWERS = {
@@ -48,7 +49,7 @@ class SceneJudge(nn.Module):
     def features(self, pictures):
         """The penultimate layer, (B, 128), of pictures (B, 3, 64, 64), floats in 0..1."""
         if pictures.shape[1:] != (3, 64, 64) or not pictures.is_floating_point():
-            raise ValueError(
+            raise UserError(
                 "pictures must be floats in 0..1 of shape (B, 3, 64, 64), "
                 f"got {pictures.dtype} of shape {tuple(pictures.shape)}"
             )
