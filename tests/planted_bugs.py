@@ -111,16 +111,16 @@ BUGS = [
     ),
     Bug(
         "a moving average that never moves",
-        "training/loop.py",
-        "share = 1 - min(decay,",
-        "share = 0 * min(decay,",
+        "training/ema.py",
+        "[now[name] for name in self.learned], 1 - kept",
+        "[now[name] for name in self.learned], 0 * kept",
         "test_training.py",
     ),
     Bug(
         "resuming with the batches of the start",
         "training/loop.py",
-        "batch, seed), steps, workers)",
-        "batch, seed), range(len(steps)), workers)",
+        "batch, seed), steps, workers, pin)",
+        "batch, seed), range(len(steps)), workers, pin)",
         "test_training.py",
     ),
 ]
