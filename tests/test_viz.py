@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -70,6 +71,20 @@ def test_figures_are_unknown_to_pyplot():
 def test_only_viz_loads_matplotlib():
     code = "import minidiff, minidiff.course.exercises, sys; assert 'matplotlib' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_labels_of_images_are_texts():
+    """No dollars are lost, no letter that the font lacks makes a noise, no line is broken."""
+    batch, odd = torch.rand(2, 1, 8, 8), ["a $x^2$ $^$", "\N{FOX FACE}\x00 a\nfox"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = pixels(viz.images([batch, batch], odd))
+        plain = pixels(
+            viz.images([batch, batch], [odd[0], "\N{WHITE SQUARE}\N{WHITE SQUARE} a fox"])
+        )
+        pixels(viz.images(batch, odd, title="A finding: $x_t$"))
+    np.testing.assert_array_equal(drawn, plain)
+    assert canvas.text_width(canvas.plain("$x$"), 9) > canvas.text_width("$x$", 9)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3])

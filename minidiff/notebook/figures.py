@@ -10,9 +10,10 @@ import torch
 from matplotlib import rcParams
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.textpath import TextPath
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 STYLE = Path(__file__).with_name("minidiff.mplstyle")
 # One colour each throughout the course, and what lies underneath.
@@ -82,6 +83,22 @@ def text_width(text, size, weight="normal"):
     return int(np.ceil(width * rcParams["figure.dpi"] / 72))
 
 
+def plain(text):
+    """A text that is drawn as it is: no dollar begins a formula, and no letter is unknown.
+
+    What the font lacks becomes an empty box, without matplotlib's warning.
+    """
+    letters = _font().get_charmap()
+    line = " ".join(str(text).split())
+    known = (letter if ord(letter) in letters else "\u25a1" for letter in line)
+    return "".join(known).replace("$", r"\$")
+
+
+@cache
+def _font():
+    return get_font(findfont("DejaVu Sans"))
+
+
 def wrap(text, pixels, size):
     """Lines no wider than `pixels`, as far as words allow."""
     lines = []
@@ -139,10 +156,10 @@ def legend(ax, **style):
     )
 
 
-def png(figure):
-    """The PNG bytes of a Figure, as a notebook shows it."""
+def png(figure, **texts):
+    """The PNG bytes of a Figure, as a notebook shows it; `texts` become text chunks of it."""
     file = io.BytesIO()
-    figure.savefig(file, format="png")
+    figure.savefig(file, format="png", metadata=texts)
     return file.getvalue()
 
 
@@ -153,8 +170,11 @@ def picture(frame):
     return Image.fromarray((array(frame).clip(0, 1) * 255).round().astype(np.uint8)).convert("RGB")
 
 
-def apng(pictures, fps, hold):
-    """The bytes of an animated PNG of Pillow images of one size; the last stays `hold` seconds."""
+def apng(pictures, fps, hold, **texts):
+    """The bytes of an animated PNG of Pillow images of one size; the last stays `hold` seconds.
+
+    texts: text chunks of it.
+    """
     if len({image.size for image in pictures}) != 1:
         raise ValueError("animate: frames must be one or more pictures, all of one size.")
     # One palette for all frames keeps a stored animation small, and free of flicker.
@@ -164,6 +184,9 @@ def apng(pictures, fps, hold):
     snapped = [255 if level > 244 else 0 if level < 8 else level for level in palette.getpalette()]
     palette.putpalette(snapped)  # white is to stay white
     frames = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in pictures]
-    times, file = [1000 / fps] * (len(frames) - 1) + [1000 * hold], io.BytesIO()
-    frames[0].save(file, "png", save_all=True, append_images=frames[1:], duration=times, loop=0)
+    times, file, info = [1000 / fps] * (len(frames) - 1) + [1000 * hold], io.BytesIO(), PngInfo()
+    for name, text in texts.items():
+        info.add_text(name, text)
+    style = dict(save_all=True, append_images=frames[1:], duration=times, loop=0, pnginfo=info)
+    frames[0].save(file, "png", **style)
     return file.getvalue()

@@ -33,7 +33,7 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     """A grid of images, each image pixel a whole number of screen pixels.
 
     batch (N, 1 or 3, H, W) or (N, H, W) in 0..1, values outside are clipped; or a list of such
-    batches, one a row. labels: a text for each image or, with rows, for each row.
+    batches, one a row. labels: a text for each image or, with rows, for each row, never a formula.
     scale: screen pixels for an image pixel; by default the grid gets about 700 wide.
     """
     as_rows = isinstance(batch, (list, tuple)) and array(batch[0]).ndim >= 3
@@ -46,7 +46,8 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     height, width = rows[0][0].shape[:2]
     scale = scale or max(1, round(min(700 / (per_row * width), 112 / width)))
     height, width, gap = height * scale, width * scale, 6
-    texts = [figures.wrap(label, width if not as_rows else 160, 9) for label in labels or []]
+    room = 160 if as_rows else width
+    texts = [figures.wrap(figures.plain(label), room, 9) for label in labels or []]
     above = 4 + 16 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
     left = 8 + (8 + max(figures.text_width(text, 9) for text in texts) if texts and as_rows else 0)
     top = 40 if title else 8
@@ -61,7 +62,7 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
         for j, tile in enumerate(row):
             x = left + j * (width + gap)
             # Pixel for pixel: an axis would resample, and blur some pixels or double them.
-            big = tile.repeat(scale, 0).repeat(scale, 1)
+            big = (255 * tile).astype("uint8").repeat(scale, 0).repeat(scale, 1)
             fig.figimage(big, x, fig.bbox.height - y - height, origin="upper")
             if texts and not as_rows:
                 ax.text(x, y - 3, texts[i * per_row + j], va="bottom", **quiet)
