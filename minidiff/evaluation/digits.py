@@ -12,7 +12,7 @@ from ..sampling import generator_at, samples
 from .distances import feature_scores
 from .judges import digits as judge
 from .judges.digits import accuracy
-from .report import floors_of, rows_of
+from .report import check_samples, floors_of, rows_of
 
 
 @cache
@@ -59,6 +59,7 @@ def random_labels(n, generator):
 
 def evaluate_digits(model, n=2048, seeds=5, steps=None):
     """Rows for a model of digits that takes labels, with its own w and sampler."""
+    check_samples(n, features=64, most=60_000)
     scores = []
     for seed in range(seeds):
         generator = generator_at(seed, 1)
@@ -70,6 +71,7 @@ def evaluate_digits(model, n=2048, seeds=5, steps=None):
 
 def evaluate_text(model, n=2048, seeds=5, steps=None):
     """Rows for a model of digits that takes texts, on seen and on held-out combinations of words."""
+    check_samples(n, features=64, most=len(captions.rows("train")))
     rows, floors = [], digit_floors(n, captions.rows("train"))
     floors |= dict.fromkeys((*captions.ATTRIBUTES, "upright"), 1.0)
     for unseen, name in [(False, "seen, "), (True, "held out, ")]:

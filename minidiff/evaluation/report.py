@@ -9,6 +9,8 @@ from statistics import median
 
 import torch
 
+from ..errors import UserError
+
 DISTANCES = ("Chamfer", "energy distance", "energy", "Frechet")  # the other scores are shares
 
 
@@ -20,6 +22,12 @@ class Row:
     scores: list
     floor: float
     share: bool = False  # a share of samples, read as per cent; else a distance
+
+
+def check_samples(n, features, most):
+    """UserError, before any work, unless n samples span so many features and as many are real."""
+    if not features < n <= most:
+        raise UserError(f"samples must be from {features + 1} to {most} for this model, got {n}")
 
 
 def table(rows):

@@ -11,11 +11,10 @@ from tqdm.auto import tqdm
 
 from ..data import scenes
 from ..data.scenes.sprites import THINGS
-from ..errors import UserError
 from ..sampling import generator_at, samples
 from .distances import feature_scores
 from .judges import scenes as scene_judge
-from .report import floors_of, rows_of
+from .report import check_samples, floors_of, rows_of
 
 POOL = 8192  # real scenes, rendered once, of which each comparison takes some
 
@@ -27,8 +26,7 @@ def known_things(model):
 
 def evaluate_scenes(model, n=2048, seeds=5, steps=None):
     """Rows for a model of scenes, on n prompts with every detail: seen pairs, and held-out ones."""
-    if not 1 <= n <= POOL // 2:
-        raise UserError(f"samples must be from 1 to {POOL // 2}, got {n}")
+    check_samples(n, features=128, most=POOL // 2)
     things, rows = known_things(model), []
     for unseen, name in [(False, "seen, "), (True, "held out, ")]:
         floors = real_adherence(n, unseen, things)
