@@ -15,12 +15,11 @@ def atomic_write(path):
     followed. OSError in one sentence if the file cannot be written (a full disk, a missing folder);
     other errors of the block are its own and pass.
     """
+    check_writable(path)
     named, path = path, Path(os.path.realpath(path))
     stem = f".{path.name[:50]}"  # a name may be as long as the system allows
     temporary = path.with_name(f"{stem}.{os.getpid()}.tmp")
     try:
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError("it is read-only")
         for stray in path.parent.glob(f"{glob_safe(stem)}.*.tmp"):
             if not is_alive(stray.name.split(".")[-2]):  # left by a process that was killed
                 stray.unlink(missing_ok=True)
@@ -53,9 +52,28 @@ def is_alive(pid):
 
 
 def check_writable(path):
-    """PermissionError if no file can be written at `path`."""
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"cannot write {shown(path)}: it or its folder does not allow that")
+    """OSError in one sentence if no file can be written at `path`; a link is followed."""
+    try:
+        wrong = hindrance(Path(path), Path(os.path.realpath(path)))
+    except OSError as error:  # such as a name that is too long
+        wrong = error.strerror or error
+    if wrong:
+        raise PermissionError(f"cannot write {shown(path)}: {wrong}")
+
+
+def hindrance(path, target):
+    """Why `path`, which means the file `target`, cannot be written, in words; "" if it can."""
+    if not path.parent.is_dir():
+        return f"there is no folder {shown(path.parent)}"
+    if not target.parent.is_dir():
+        return f"it is a link to a folder that is not there, {shown(target.parent)}"
+    if target.exists() and not target.is_file():
+        return "it is no file"
+    if not os.access(target.parent, os.W_OK):
+        return "its folder does not allow that"
+    if target.exists() and not (os.access(target, os.W_OK) and target.stat().st_mode & 0o222):
+        return "it is read-only"  # for root, too, who could
+    return ""
 
 
 @contextmanager
