@@ -5,30 +5,37 @@ model = minidiff.load("digits")
 pictures = model([3, 1, 4])          # (3, 1, 28, 28), in 0..1
 """
 
-from .codecs import Autoencoder, Pixels, Scaled
-from .conditions import LabelEncoder, TextEncoder, Tokenizer, Unconditional
-from .denoiser import TARGETS, Denoiser, noising
-from .guidance import clip, given, guidance_interval, guidance_rescale, guide
-from .model import Model
-from .nets import PointNet, UNet
-from .pretrained import load
-from .samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from
-from .schedules import (
-    DDPM,
-    cosine,
-    flow,
-    log_snr,
-    log_snr_grid,
-    logit_normal_times,
-    stratified_times,
-    uniform_grid,
-)
-from .training import train
+from importlib import import_module
 
-__all__ = [
-    "DDPM", "TARGETS", "Autoencoder", "Denoiser", "LabelEncoder", "Model", "Pixels", "PointNet",
-    "Scaled", "TextEncoder", "Tokenizer", "UNet", "Unconditional", "clip", "cosine", "ddim", "ddpm",
-    "dpmpp_2m", "flow", "given", "guidance_interval", "guidance_rescale", "guide", "heun", "last",
-    "load", "log_snr", "log_snr_grid", "logit_normal_times", "noise_from", "noising",
-    "stratified_times", "train", "uniform_grid",
-]  # fmt: skip
+# A room is opened when something in it is first asked for: PyTorch takes seconds to load, and the
+# command line's help does not need it.
+ROOMS = {
+    "codecs": ["Autoencoder", "Pixels", "Scaled"],
+    "conditions": ["LabelEncoder", "TextEncoder", "Tokenizer", "Unconditional"],
+    "denoiser": ["TARGETS", "Denoiser", "noising"],
+    "guidance": ["clip", "given", "guidance_interval", "guidance_rescale", "guide"],
+    "model": ["Model"],
+    "nets": ["PointNet", "UNet"],
+    "pretrained": ["load"],
+    "samplers": ["ddim", "ddpm", "dpmpp_2m", "heun", "last", "noise_from"],
+    "schedules": [
+        "DDPM", "cosine", "flow", "log_snr", "log_snr_grid", "logit_normal_times",
+        "stratified_times", "uniform_grid",
+    ],
+    "training": ["train"],
+}  # fmt: skip
+ROOM_OF = {name: room for room, names in ROOMS.items() for name in names}
+__all__ = sorted(ROOM_OF)
+
+
+def __getattr__(name):
+    """`minidiff.NAME` from its room, and each room by its own name (PEP 562)."""
+    if name in ROOM_OF:
+        return getattr(import_module(f".{ROOM_OF[name]}", __name__), name)
+    if name in ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return [*globals(), *__all__]
