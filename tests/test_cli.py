@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -18,10 +19,13 @@ import torch
 
 import minidiff
 from minidiff import cli, pretrained, recipes, sampling
+from minidiff.cli.arguments import parser
 from minidiff.cli.evaluate import EVALUATIONS
 from minidiff.cli.generate import SAMPLERS
 from minidiff.data import mnist
+from minidiff.errors import UserError
 from minidiff.evaluation import digits as evaluate
+from minidiff.evaluation import scenes as scenes_evaluation
 from minidiff.evaluation.digits import digit_floors, digit_scores
 from minidiff.evaluation.judges import digits as judge
 from minidiff.evaluation.report import Row, table
@@ -76,6 +80,71 @@ def test_help_and_usage():
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    "words, code", [(["--help"], 0), (["train", "-h"], 0), (["generate", "-n", "0"], 2), (["x"], 2)]
+)
+def test_help_and_mistakes_wait_for_no_library(words, code):
+    program = f"""
+import sys
+from minidiff import cli
+try:
+    code = cli.main({words})
+except SystemExit as error:
+    code = error.code
+print("end", code, [name for name in ("torch", "numpy", "matplotlib") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == f"end {code} []"
+
+
+def test_ctrl_c_while_libraries_load(here):
+    """A library that notices is stopped as if it did not."""
+    (here / "torch.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n    raise ImportError('cut short')\n"
+    )
+    path = os.pathsep.join([str(here), str(Path(minidiff.__file__).parents[1])])
+    words = [sys.executable, "-m", "minidiff", *map(str, POINTS), "-o", "p.png"]
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(words, capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "minidiff: interrupted\n")
+
+
+def test_ctrl_c_is_as_it_was_after_a_command():
+    before = signal.getsignal(signal.SIGINT)
+    run(*POINTS, "-o", "p.npz")
+    run("train", "nothing")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (UserError("no\x1b[2J \n such"), r"no\x1b[2J such"),
+        (FileNotFoundError(2, "No such file", "x.png"), "x.png: No such file"),
+        (MemoryError(), "out of memory; only something smaller fits"),
+    ],
+)
+def test_errors_of_users_are_one_sentence(error, said, monkeypatch, capfd):
+    def failing(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(sampling, "trajectories", failing)
+    assert refused(capfd, *POINTS, "-o", "p.png") == f"minidiff: {said}\n"
+    monkeypatch.setenv("MINIDIFF_DEBUG", "1")
+    with pytest.raises(type(error)):
+        run(*POINTS, "-o", "p.png")
+
+
+def test_bugs_show_themselves(monkeypatch):
+    def failing(*args, **kwargs):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(sampling, "trajectories", failing)
+    with pytest.raises(ValueError, match="^a bug$"):
+        run(*POINTS, "-o", "p.png")
+
+
 @pytest.mark.parametrize("command", ["train", "generate", "evaluate", "lessons"])
 def test_each_help_has_an_example_that_parses(command, capsys):
     with pytest.raises(SystemExit, match="0"):
@@ -84,13 +153,13 @@ def test_each_help_has_an_example_that_parses(command, capsys):
     assert examples
     for line in examples:
         words = shlex.split(line)
-        assert cli.parser().parse_args(words[1:]).command == command
+        assert parser().parse_args(words[1:]).command == command
 
 
 def test_points_as_arrays(here):
     assert run(*POINTS, "-n", 7, "--seed", 3, "-o", "p.npz") == 0
     with np.load("p.npz") as file:
-        assert list(file) == ["points"] and file["points"].dtype == np.float32
+        assert file["points"].dtype == np.float32 and file["seeds"].tolist() == list(range(3, 10))
         made = minidiff.load("points")([None] * 7, seed=3, steps=3)
         np.testing.assert_allclose(file["points"], made, rtol=1e-5)
 
@@ -107,7 +176,6 @@ def test_digits_as_arrays(models, here):
     words = ("generate", 3, 1, "--model", models / "digits", "--steps", 2, "-n", 2)
     assert run(*words, "-o", "d.npz") == 0
     with np.load("d.npz") as file:
-        assert sorted(file) == ["images", "labels"]
         images, labels = file["images"], file["labels"]
     assert images.shape == (4, 1, 28, 28) and images.dtype == np.float32
     assert images.min() >= 0 and images.max() <= 1 and images.std() > 0
@@ -320,6 +388,19 @@ def test_evaluate_text(models, few_real_digits, capsys):
     seen = [line.split()[1] for line in lines if line.startswith("seen")]
     assert seen == [scores[0], "Frechet", "precision", "recall", *scores[1:]]
     assert [line.split()[2] for line in lines if line.startswith("held out")] == scores
+
+
+@pytest.mark.parametrize("samples", [100, 128, 4097, 60_000])
+def test_too_few_or_too_many_samples_are_refused_before_the_work(samples, monkeypatch, capfd):
+    """128 features need more samples; twice as many real scenes are at hand as are compared."""
+    for module in (scenes_evaluation, evaluate):
+        monkeypatch.setattr(module, "samples", None)
+    said = refused(capfd, "evaluate", "scenes", "--samples", samples)
+    assert f"samples must be from 129 to 4096 for this model, got {samples}" in said
+    assert "at most 60000" in refused(capfd, "evaluate", "digits", "--samples", 60_001)
+    assert "for this model, got 60000" in refused(
+        capfd, "evaluate", "digits-text", "--samples", 60_000
+    )
 
 
 def test_scores_of_real_digits_are_the_floor(few_real_digits):

@@ -1,6 +1,7 @@
 """`minidiff generate`: prompts, sizes and outputs of every kind, and what stops it."""
 
-import csv
+import io
+import os
 import re
 import shlex
 
@@ -8,65 +9,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import column, refused, run
 
-from minidiff import cli, pretrained, recipes
+from minidiff import pretrained
 from minidiff.cli import writers
+from minidiff.cli.arguments import parser
 from minidiff.cli.models import within_memory
 from minidiff.codecs import Autoencoder, Pixels
-from minidiff.conditions import TextEncoder, Tokenizer, Unconditional
+from minidiff.conditions import Unconditional
 from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.schedules import cosine
 
-WORDS = "a red blue fox cat in snow night two".split()
-
-
-def tiny_scenes():
-    """The parts of the model of scenes, at the least size that has them all."""
-    net = UNet(4, width=8, widths=(1, 2), patch=1, token_width=8)
-    encoder = TextEncoder(Tokenizer(WORDS, 8), width=8, depth=1)
-    codec = Autoencoder(narrow=8, wide=8)
-    return Model(Denoiser(net, cosine), encoder, codec, (4, 16, 16), w=3.0, steps=3)
-
-
-@pytest.fixture(autouse=True)
-def tiny(tmp_path, monkeypatch):
-    """An untrained model in the folder "tiny" of the working folder; returns it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MINIDIFF_DEVICE", raising=False)
-    recipe = recipes.Recipe(tiny_scenes, data=None, images=1)
-    monkeypatch.setitem(recipes.RECIPES, "tiny", recipe)
-    torch.manual_seed(0)
-    model = tiny_scenes()
-    for parameter in model.parameters():
-        if not parameter.any():  # begins at 0, which makes every block the identity
-            torch.nn.init.normal_(parameter, std=0.05)
-    pretrained.save("tiny", model, "tiny", recipe="tiny")
-    return pretrained.load("tiny", "tiny")
-
-
-def run(*words, model="tiny"):
-    return cli.main(["generate", "--model", model, *map(str, words)])
-
-
-def refused(capfd, *words, model="tiny"):
-    """The sentence of a command that is refused: one line on stderr, nothing on stdout, code 2."""
-    capfd.readouterr()
-    assert run(*words, model=model) == 2
-    out, err = capfd.readouterr()
-    assert out == "" and err.startswith("minidiff: ") and err.count("\n") == 1, err
-    return err
-
-
-def levels(pictures):
-    """Pictures (N, 3, H, W) in 0..1 as bytes (N, H, W, 3)."""
-    return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-
-
-def index(folder):
-    with open(folder / "index.csv", newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))
+pytestmark = pytest.mark.usefixtures("tiny")
 
 
 def test_the_command_of_the_course_parses_and_asks_for_scenes():
@@ -74,7 +30,7 @@ def test_the_command_of_the_course_parses_and_asks_for_scenes():
         'generate "a red fox in snow" -n 4 --steps 25 --guidance 4 --negative "night" --seed 7 '
         "-o fox.png"
     )
-    args = cli.parser().parse_args(words)
+    args = parser().parse_args(words)
     assert (args.prompts, args.n, args.model, args.seed) == (["a red fox in snow"], 4, "scenes", 7)
     assert (args.steps, args.guidance, args.negative, args.out) == (25, 4.0, "night", "fox.png")
 
@@ -92,26 +48,6 @@ def test_a_grid_in_colour_and_enlarged():
     assert len(changes) > 100 and np.sort(phases)[:-2].sum() < 0.1 * len(changes)
 
 
-def test_a_folder_holds_a_file_a_picture_and_an_index(tiny, tmp_path):
-    assert run("a fox", "two cat", "-n", 6, "--seed", 5, "-o", "made/") == 0
-    made, names = tmp_path / "made", [f"{number:02}.png" for number in range(1, 13)]
-    assert sorted(file.name for file in made.iterdir()) == [*names, "index.csv"]
-    prompts = ["a fox"] * 6 + ["two cat"] * 6
-    assert index(made) == [["file", "prompt"], *map(list, zip(names, prompts))]
-    wanted = levels(torch.cat([tiny([prompt] * 6, seed=5) for prompt in ("a fox", "two cat")]))
-    for name, picture in zip(names, wanted):
-        with Image.open(made / name) as file:
-            assert np.abs(np.asarray(file).astype(int) - picture).max() <= 1
-
-
-def test_a_folder_that_exists_and_pictures_enlarged(tmp_path):
-    (tmp_path / "there").mkdir()
-    assert run("a fox", "--enlarge", 3, "-o", "there") == run("a fox", "-o", "plain/") == 0
-    large, plain = (np.asarray(Image.open(f"{folder}/1.png")) for folder in ("there", "plain"))
-    assert large.shape == (192, 192, 3)
-    np.testing.assert_array_equal(large, plain.repeat(3, 0).repeat(3, 1))
-
-
 def test_only_one_chunk_is_held(monkeypatch, tmp_path):
     """Each chunk is on disk before the next one is painted."""
     seen, decode = [], Autoencoder.decode
@@ -125,39 +61,28 @@ def test_only_one_chunk_is_held(monkeypatch, tmp_path):
     assert seen == [(3, 0), (3, 3), (2, 6)]
 
 
-def test_what_was_written_before_an_interruption_stays(monkeypatch, tmp_path, capsys):
-    calls, decode = [], Autoencoder.decode
-
-    def interrupted(self, x0):
-        calls.append(x0)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return decode(self, x0)
-
-    monkeypatch.setattr(Autoencoder, "decode", interrupted)
-    assert run("a fox", "-n", 8, "--batch", 3, "--steps", 1, "-o", "made/") == 130
-    assert capsys.readouterr().err.endswith("minidiff: interrupted\n")
-    files = sorted(file.name for file in (tmp_path / "made").iterdir())
-    assert files == [*(f"{number}.png" for number in range(1, 7)), "index.csv"]
-    assert [row[0] for row in index(tmp_path / "made")[1:]] == files[:-1]
-    for name in files[:-1]:
-        Image.open(tmp_path / "made" / name).verify()
-
-
 def test_arrays_come_in_chunks_and_are_the_same(tiny):
     words = ("a fox", "two cat", "-n", 3, "--seed", 1)
     assert run(*words, "--batch", 2, "-o", "f.npz") == 0
     with np.load("f.npz") as file:
-        assert sorted(file) == ["images", "prompts"]
+        assert {"images", "prompts", "seeds"} < set(file)
+        assert file["seeds"].tolist() == [1, 2, 3, 1, 2, 3]
         assert file["prompts"].tolist() == ["a fox"] * 3 + ["two cat"] * 3
         wanted = torch.cat([tiny([prompt] * 3, seed=1) for prompt in ("a fox", "two cat")])
         np.testing.assert_allclose(file["images"], wanted, atol=1e-4)
 
 
 def test_prompts_from_a_file(tmp_path):
-    (tmp_path / "p.txt").write_text("\ufeffa fox\r\n\n  two cat \n \n", encoding="utf-8")
+    text = "\ufeffa fox\r\n\n# a red fox\n  two cat \n \n"
+    (tmp_path / "p.txt").write_text(text, encoding="utf-8")
     assert run("a blue fox", "--from", "p.txt", "--steps", 1, "-o", "made/") == 0
-    assert [row[1] for row in index(tmp_path / "made")[1:]] == ["a blue fox", "a fox", "two cat"]
+    assert column(tmp_path / "made", "prompt") == ["a blue fox", "a fox", "two cat"]
+
+
+def test_prompts_from_standard_input(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a fox\n# no\ntwo cat")))
+    assert run("--from", "-", "--steps", 1, "-o", "made/") == 0
+    assert column(tmp_path / "made", "prompt") == ["a fox", "two cat"]
 
 
 def test_an_empty_prompt_is_said_and_painted(tiny, capfd):
@@ -204,12 +129,12 @@ def test_pictures_without_prompts(monkeypatch, tmp_path, capfd):
         net = UNet(1, width=8)
         return Model(Denoiser(net, cosine), Unconditional(), Pixels(), (1, 16, 16), steps=2)
 
-    monkeypatch.setitem(recipes.RECIPES, "silent", recipes.Recipe(silent, data=None, images=1))
     pretrained.save("silent", silent(), "silent", recipe="silent")
     for out in ("s.png", "s.npz", "made/"):
         assert run("-n", 3, "-o", out, model="silent") == 0
     assert np.load("s.npz")["images"].shape == (3, 1, 16, 16)
-    assert index(tmp_path / "made")[1:] == [["1.png", ""], ["2.png", ""], ["3.png", ""]]
+    assert column(tmp_path / "made", "file") == ["1.png", "2.png", "3.png"]
+    assert column(tmp_path / "made", "prompt") == ["", "", ""]
     assert capfd.readouterr().err == ""
     assert "takes no prompts" in refused(capfd, "a fox", "-o", "s.png", model="silent")
 
@@ -234,7 +159,32 @@ BAD = {
     "frames in a folder": (("a fox", "--frames", "-o", "f/"), "end in .gif or .png with --frames"),
     "too many frames": ((*FOX, "--frames", "-n", 17), "up to 16 pictures at once, got 17"),
     "too many in a grid": ((*FOX, "-n", 401), "up to 400 pictures, got 401; use .npz or a folder"),
-    "folder in use": (("a fox", "-o", "full/"), "new or an empty folder, got 'full/'"),
+    "folder in use": (("a fox", "-o", "full/"), "new or an empty .* got full, which holds x"),
+    "index of another": (("a fox", "-o", "table/"), "got table, which holds index.csv of another"),
+    "a file as folder": (
+        ("a fox", "-o", "empty.txt/"),
+        "asks for a folder, and empty.txt is a file",
+    ),
+    "nothing to write to": (("a fox", "-o", ""), "-o must end in .png"),
+    "read-only": (("a fox", "-o", "ro.png"), "cannot write ro.png: it is read-only"),
+    "link to nowhere": (("a fox", "-o", "no.png"), "no.png: it is a link to a folder that is not"),
+    "a long name": (
+        ("a fox", "-o", "a" * 300 + ".png"),
+        "cannot write .*a.png: File name too long",
+    ),
+    "a large grid": ((*FOX, "-n", 9, "--enlarge", 40), "pixels, more than 33554432 in all; use a"),
+    "a large picture": (("a fox", "--enlarge", 99, "-o", "f/"), "would have 1 times 6336x6336 pix"),
+    "a large film": ((*FOX, "--frames", "--enlarge", 30), "2 times 1920x1920 .* than 4194304"),
+    "enlarge": ((*FOX, "--enlarge", 10**9), "--enlarge: must be at most 1024, got 1000000000"),
+    "steps": ((*FOX, "--steps", 10**8), "--steps: must be at most 10000, got 100000000"),
+    "many": ((*FOX, "-n", 10**12), "-n: must be at most 1000000, got 1000000000000"),
+    "many of several": (
+        ("a fox", "two fox", "-n", 10**6, "-o", "f/"),
+        "up to 1000000 .* got 2000000",
+    ),
+    "guidance": ((*FOX, "--guidance", "1e39"), "from -1e\\+06 to 1e\\+06, got '1e39'"),
+    "no utf-8": (("a fox\udcff", "-o", "f.png"), "must be a text in UTF-8, got 'a fox.udcff'"),
+    "escape": (("a \x1b[31mred", "-o", "f.png"), "'31mred'"),
     "folder nowhere": (("a fox", "-o", "no/made/"), "cannot write no/made: there is no folder no"),
     "no cuda": ((*FOX, "--device", "cuda"), "'cuda' was asked for, and this machine has none"),
 }
@@ -244,8 +194,13 @@ BAD = {
 def test_bad_input(words, sentence, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     (tmp_path / "full").mkdir()
+    (tmp_path / "table").mkdir()
     for name, content in [("full/x", b""), ("empty.txt", b"\n \n"), ("latin.txt", b"a f\xf6x\n")]:
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "table" / "index.csv").write_text("file,price\n")
+    (tmp_path / "ro.png").write_bytes(b"")
+    (tmp_path / "ro.png").chmod(0o444)
+    (tmp_path / "no.png").symlink_to("nowhere/no.png")
     before = sorted(tmp_path.rglob("*"))
     assert re.search(sentence, refused(capfd, *words))
     assert sorted(tmp_path.rglob("*")) == before
@@ -284,3 +239,44 @@ def test_other_errors_pass_through():
     assert next(items) == 1
     with pytest.raises(RuntimeError, match="shapes disagree"):
         next(items)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a fox $^$", "a $red$ fox", "a fox \N{FOX FACE}", "a \t\x00fox"]
+)
+def test_prompts_in_a_picture_are_texts(prompt, capfd):
+    """Matplotlib would refuse the first, take the dollars of the second and warn of the others."""
+    assert run(prompt, "two cat", "-n", 2, "--steps", 1, "-o", "f.png") == 0
+    assert run(prompt, "--steps", 1, "-o", "f.png") == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("prompt", ["...", "  ", "\N{FOX FACE}", "\u200b"])
+def test_a_prompt_of_no_word_is_said_and_painted(prompt, capfd):
+    assert run("a fox", prompt, "--steps", 1, "-o", "f.npz") == 0
+    assert capfd.readouterr().err == "minidiff: an empty prompt asks for anything at all\n"
+
+
+def test_what_begins_with_a_dash_can_be_a_value(tiny):
+    assert run("a fox", "--guidance", "-1e0", "--negative", "-night", "-o", "f.npz") == 0
+    with np.load("f.npz") as file:
+        assert (file["guidance"], file["negative"]) == (-1, "-night")
+        wanted = tiny(["a fox"], w=-1, negative="night")
+        np.testing.assert_allclose(file["images"], wanted, atol=1e-4)
+
+
+def test_an_option_that_lacks_its_value_is_refused(capfd):
+    for option in ("--guidance", "--negative"):
+        assert f"{option}: expected one argument" in refused(capfd, "a fox", option, "-o", "f.png")
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, ValueError, RuntimeError])
+def test_errors_of_a_model_are_its_own(kind, monkeypatch):
+    def broken(self, x0):
+        raise kind("shapes disagree")
+
+    monkeypatch.setattr(Autoencoder, "decode", broken)
+    for out in ("f.npz", "f.png", "made/"):
+        with pytest.raises(kind, match="^shapes disagree$"):
+            run("a fox", "--steps", 1, "-o", out)
+    assert sorted(os.listdir()) == ["tiny"]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minidiff.cli import main, parser
+from minidiff.cli import main
+from minidiff.cli.arguments import parse
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,7 +31,7 @@ def shown():
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_is_one_that_minidiff_takes(words):
-    parser().parse_args([word.split("#")[0] for word in words[1:]])
+    parse([word.split("#")[0] for word in words[1:]])
 
 
 @pytest.mark.parametrize("picture, words", shown(), ids=lambda value: str(value)[:30])

@@ -1,207 +1,58 @@
 """The command line: `minidiff` or `python -m minidiff`. Each command has its module here.
 
-Bad input is one sentence on stderr and exit code 2. The work is imported last, so that help and
-mistakes answer quickly.
+Bad input is one sentence on stderr and exit code 2; a bug shows its traceback, and so does all else
+with MINIDIFF_DEBUG=1. PyTorch is loaded after the arguments are read: help and mistakes answer fast.
 """
 
-import argparse
-import math
-import re
+import os
+import signal
 import sys
+from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
+
+from ..errors import UserError
 
 
 def main(argv=None):
     """Run one command; returns the exit code: 0, 1 for findings, 2 for bad input, 130 for Ctrl-C."""
     try:
-        args = parser().parse_args(argv)
-        module = import_module(f".{args.command}", __name__)
-        return getattr(module, args.command)(args)
-    except (ValueError, OSError) as error:
-        print(f"minidiff: {' '.join(str(error).split())}", file=sys.stderr)
+        with ended_by_ctrl_c():
+            from .arguments import parse
+
+            args = parse(sys.argv[1:] if argv is None else argv)
+            command = getattr(import_module(f".{args.command}", __name__), args.command)
+        return command(args)
+    except (UserError, OSError, MemoryError) as error:
+        if os.environ.get("MINIDIFF_DEBUG"):
+            raise
+        print(f"minidiff: {sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("minidiff: interrupted", file=sys.stderr)
         return 130
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse whose errors are sentences for `main`, and whose help keeps the examples' lines."""
+@contextmanager
+def ended_by_ctrl_c():
+    """Ctrl-C ends the process at once: a library whose import is cut short says all sorts of things."""
 
-    def __init__(self, **settings):
-        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
+    def end(*_):
+        os.write(2, b"minidiff: interrupted\n")
+        os._exit(130)
 
-    def error(self, message):
-        raise ValueError(f"{message}; see `{self.prog} --help`")
-
-
-def parser():
-    top = Parser(
-        prog="minidiff",
-        description="Train, use and measure the course's diffusion models; run its lessons.",
-        epilog='for example:\n  minidiff generate "a red fox in snow" -n 4 -o fox.png',
-    )
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    def command(name, summary, *examples):
-        epilog = "\n  ".join(["for example:", *examples])
-        return commands.add_parser(name, help=summary, description=summary, epilog=epilog)
-
-    new = command(
-        "train",
-        "Train a recipe from scratch; Ctrl-C stops it so that --resume can go on.",
-        "minidiff train digits --out runs/mine --minutes 10",
-        "minidiff train my.toml --workers 4",
-    )
-    new.add_argument(
-        "recipe",
-        metavar="RECIPE",
-        help="a recipe's name, such as digits, or a .toml file: a recipe and changes to it",
-    )
-    new.add_argument("--out", metavar="DIR", help="its folder (default: runs/RECIPE)")
-    new.add_argument("--images", type=whole(1), metavar="N", help="how many to train on in all")
-    new.add_argument("--minutes", type=minutes, metavar="M", help="stop after so many minutes")
-    new.add_argument("--resume", action="store_true", help="go on with the run in the folder")
-    new.add_argument("--seed", type=whole(0), metavar="S", help="default: 0")
-    new.add_argument(
-        "--workers", type=whole(0), metavar="K", help="processes that draw the data (default: 0)"
-    )
-    batch_of(new, "images in a step")
-    device_of(new)
-
-    new = command(
-        "generate",
-        "Generate samples into a picture, an animation, an array file or a folder of pictures.",
-        'minidiff generate "a red fox in snow" -n 4 --steps 25 --guidance 4 --negative night --seed 7 '
-        "-o fox.png",
-        "minidiff generate --from prompts.txt -n 100 -o placeholders/",
-        'minidiff generate "a red fox in snow" --frames -o fox.gif',
-        "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
-        'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
-        "-o sevens.npz",
-    )
-    new.add_argument(
-        "prompts", nargs="*", metavar="PROMPT", help="a text or a label, if it takes one"
-    )
-    new.add_argument(
-        "--from", dest="source", type=Path, metavar="FILE", help="more prompts, one a line"
-    )
-    new.add_argument(
-        "--model",
-        default="scenes",
-        help="a shipped model's name, or a trained one's folder (default: scenes)",
-    )
-    new.add_argument("-n", type=whole(1), default=1, metavar="N", help="samples for each prompt")
-    new.add_argument(
-        "--seed", type=whole(0), default=0, metavar="S", help="same seed, same samples"
-    )
-    new.add_argument("--steps", type=whole(1), metavar="K", help="steps of the sampler")
-    new.add_argument("--sampler", metavar="NAME", help="ddim, ddpm, heun, dpmpp_2m")
-    new.add_argument("--guidance", type=finite, metavar="W", help="how strictly to obey; 1 is none")
-    new.add_argument("--negative", metavar="PROMPT", help="what to steer away from; needs guidance")
-    new.add_argument("--size", type=size, metavar="WxH", help="of the pictures, such as 96x64")
-    new.add_argument("--frames", action="store_true", help="an animation of the steps instead")
-    new.add_argument(
-        "--enlarge", type=whole(1), metavar="K", help="screen pixels for each pixel, each way"
-    )
-    batch_of(new, "samples in memory at a time; less needs less of it")
-    new.add_argument(
-        "-o",
-        dest="out",
-        required=True,
-        metavar="PATH",
-        help=".png: a grid; .npz: arrays; ending in /: a folder, a file for each; "
-        ".gif or .png with --frames",
-    )
-    device_of(new)
-
-    new = command(
-        "evaluate",
-        "Print a model's scores beside the scores of real data.",
-        "minidiff evaluate digits --samples 1000 --seeds 3",
-    )
-    new.add_argument(
-        "model", metavar="MODEL", help="a shipped model's name, or a trained one's folder"
-    )
-    new.add_argument("--samples", type=whole(100), default=2048, metavar="N")
-    new.add_argument("--seeds", type=whole(1), default=5, metavar="N", help="repetitions")
-    new.add_argument("--steps", type=whole(1), metavar="K", help="steps of the sampler")
-    device_of(new)
-
-    new = command(
-        "lessons",
-        "Run and check the stored lessons; hand them out, mark what is handed in; make a site.",
-        "minidiff lessons run notebooks/01_noising.ipynb",
-        "minidiff lessons student handout",
-        "minidiff lessons release course notebooks/01_noising.ipynb",
-        "minidiff lessons check handed-in -o marks.csv",
-        "minidiff lessons site pages",
-    )
-    actions = new.add_subparsers(dest="action", metavar="ACTION", required=True)
-    for name, summary, folder in [
-        ("run", "Run lessons in place and store their outputs.", None),
-        ("lint", "Say what would spoil stored lessons for a reader or a test.", None),
-        ("student", "Write notebooks for students: stubs, checks, no solutions.", "DIR"),
-        ("release", "Write a course for nbgrader: a sheet of exercises a lesson.", "DIR"),
-        ("site", "Write the lessons as a site that works from a folder.", "DIR"),
-    ]:
-        new = actions.add_parser(name, help=summary, description=summary)
-        if folder:
-            new.add_argument("folder", type=Path, metavar=folder, help="written here")
-        new.add_argument("files", nargs="*", type=Path, metavar="FILE", help="default: all lessons")
-    summary = "Mark handed-in notebooks; their answers are run: no sandbox."
-    new = actions.add_parser("check", help=summary, description=summary)
-    new.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebooks, or folders")
-    new.add_argument("-o", dest="out", type=Path, default=Path("marks.csv"), metavar="FILE")
-    new.add_argument("--jobs", type=whole(1), metavar="N", help="at a time (default: one a core)")
-    return top
-
-
-def device_of(command):
-    command.add_argument(
-        "--device", metavar="D", help="auto, cpu, cuda or mps (default: $MINIDIFF_DEVICE or cpu)"
-    )
-
-
-def batch_of(command, meaning):
-    command.add_argument("--batch", type=whole(1), metavar="B", help=meaning)
-
-
-def whole(least):
-    """An argparse type: a whole number, at least `least`."""
-
-    def number(text):
-        if not text.isdecimal() or not least <= int(text) < 2**63:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number, at least {least}, got {text!r}"
-            )
-        return int(text)
-
-    return number
-
-
-def size(text):
-    """An argparse type: width and height in pixels."""
-    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, such as 96x64, got {text!r}")
-    return int(found[1]), int(found[2])
-
-
-def finite(text):
-    """An argparse type: a number, neither infinite nor NaN."""
+    before = signal.signal(signal.SIGINT, end)
     try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}")
-    return number
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def minutes(text):
-    """An argparse type: a number of minutes, not negative."""
-    if finite(text) < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text!r}")
-    return finite(text)
+def sentence(error):
+    """The text of an error on one line, without the characters that steer a terminal."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        text = "out of memory; only something smaller fits"
+    elif isinstance(error, OSError) and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    line = " ".join(text.split())
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)

@@ -17,8 +17,9 @@ EVALUATIONS = {
 
 def evaluate(args):
     """A table on stdout: median, least and greatest over the seeds, real data, ratio."""
-    model, recipe = open_model(args.model, args.device)
-    rows = look_up("recipe", recipe, EVALUATIONS)(model, args.samples, args.seeds, args.steps)
+    model, facts = open_model(args.model, args.device)
+    measure = look_up("recipe", facts["recipe"], EVALUATIONS)
+    rows = measure(model, args.samples, args.seeds, args.steps)
     print(f"{args.model}: {args.samples} samples, {args.seeds} seeds, w = {model.w:g}")
     print(table(rows))
     return 0

@@ -9,66 +9,114 @@ from tqdm import tqdm
 
 from .. import sampling
 from ..conditions import LabelEncoder, Unconditional
+from ..errors import UserError
 from ..samplers import ddim, ddpm, dpmpp_2m, heun
-from . import writers
-from .models import check_prompts, look_up, open_model, resize, within_memory
+from . import folder, outputs, writers
+from .models import look_up, open_model, resize, within_memory
+from .prompts import check_prompts, default_prompts, lines, says_nothing
+from .record import Record
 
 SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "heun": heun, "dpmpp_2m": dpmpp_2m}
 
 
 def generate(args):
     """n samples for each prompt, in the prompts' order, one chunk of them in memory at a time."""
-    path, suffix = writers.check(args.out, args.frames)
+    path, suffix = outputs.check(args.out, args.frames)
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
-    prompts = args.prompts + (writers.lines(args.source) if args.source else [])
-    model, _ = open_model(args.model, args.device)
-    pictures, speechless = len(model.shape) == 3, isinstance(model.encoder, Unconditional)
-    if speechless and (prompts or args.guidance is not None or args.negative):
-        raise ValueError(f"model {args.model!r} takes no prompts and no guidance")
-    w = model.w if args.guidance is None else args.guidance
-    if args.negative is not None and w == 1:
-        raise ValueError("--negative needs --guidance, a number other than 1")
-    prompts = prompts or default_prompts(model.encoder)
-    asked = [prompt for prompt in prompts for _ in range(args.n)]
-    writers.check_count(len(asked), suffix, pictures, args.frames)
-    if args.size:
-        resize(model, *args.size)
-    check_prompts(model, prompts + [args.negative] * (args.negative is not None))
-    if "" in prompts:
-        print("minidiff: an empty prompt asks for anything at all", file=sys.stderr)
-    batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
-    ts = model.grid(args.steps or model.steps)
-    way = dict(w=w, negative=args.negative, ts=ts, sampler=sampler, chunk=batch)
-    # Each prompt has the same seeds, so that its pictures depend on no other prompt and on no -n.
-    seeds = list(range(args.seed, args.seed + args.n)) * len(prompts)
-    walks, steps = sampling.trajectories(model, asked, seeds, **way), len(ts) - 1
-    total = math.ceil(len(asked) / batch) * steps
-    with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
-        watch = sampling.frames if args.frames else sampling.finished
-        made = within_memory(watch(model, walks, bar), min(batch, len(asked)))
-        if args.frames:
-            writers.film(path, made, steps, args.enlarge)
-        elif suffix == ".png":
-            writers.grid(path, torch.cat(list(made)), prompts, args.enlarge)
-        elif suffix == ".npz":
-            name = "images" if pictures else "points"
-            writers.arrays(path, made, len(asked), name, **metadata(asked, model.encoder))
-        else:
-            writers.folder(path, made, asked, args.enlarge or 1)
+    prompts = args.prompts + (lines(args.source) if args.source else [])
+    model, facts = open_model(args.model, args.device)
+    prompts, w = asked_of(model, prompts, args)
+    outputs.check_count(args.n * len(prompts), suffix, len(model.shape) == 3, args.frames)
+    size = settle_size(model, len(prompts), suffix, args)
+    record = Record(
+        model=args.model,
+        weights=facts["weights"],
+        negative=args.negative,
+        steps=args.steps or model.steps,
+        sampler=args.sampler or getattr(model.sampler, "__name__", str(model.sampler)),
+        guidance=w,
+        size=size,
+        enlarge=args.enlarge,
+    )
+    way = dict(w=w, negative=args.negative, ts=model.grid(record.steps), sampler=sampler)
+    write(path, suffix, model, prompts, record, way, args)
     print(args.out)
     return 0
 
 
-def default_prompts(encoder):
-    """What to generate if nobody says: a sample of each label, or of anything."""
+def asked_of(model, prompts, args):
+    """The prompts, the model's own if there are none, and w, all of which it can take."""
+    speechless = isinstance(model.encoder, Unconditional)
+    if speechless and (prompts or args.guidance is not None or args.negative is not None):
+        raise UserError(f"model {args.model!r} takes no prompts and no guidance")
+    w = model.w if args.guidance is None else args.guidance
+    if args.negative is not None and w == 1:
+        raise UserError("--negative needs --guidance, a number other than 1")
+    prompts = prompts or default_prompts(model.encoder)
+    check_prompts(model, prompts + [args.negative] * (args.negative is not None))
+    if any(says_nothing(model.encoder, prompt) for prompt in prompts):
+        print("minidiff: an empty prompt asks for anything at all", file=sys.stderr)
+    return prompts, w
+
+
+def settle_size(model, prompts, suffix, args):
+    """Have the model paint the size asked for; returns it, WxH in pixels, or None for points."""
+    if args.size:
+        resize(model, *args.size)
+    if len(model.shape) != 3:
+        return None
+    height, width = (side * model.factors[0] for side in model.shape[1:])
+    each, tiles = args.n, 1
+    if args.frames:
+        tiles = 2 * each * prompts
+    elif suffix:
+        columns = outputs.columns_of(each, prompts)
+        tiles = columns * math.ceil(each * prompts / columns)
+    if suffix != ".npz":
+        outputs.check_pixels(tiles, width, height, args.enlarge or 1, args.frames)
+    return f"{width}x{height}"
+
+
+def write(path, suffix, model, prompts, record, way, args):
+    """Make the samples and write them, in the form that the path asks for."""
+    asked = [prompt for prompt in prompts for _ in range(args.n)]
+    # Each prompt has the same seeds, so that its pictures depend on no other prompt and on no -n.
+    seeds = list(range(args.seed, args.seed + args.n)) * len(prompts)
+    pictures = len(model.shape) == 3
+    batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
+    steps = len(way["ts"]) - 1
+
+    def made(ks=range(len(asked)), watch=sampling.finished):
+        """The samples numbered `ks`, in chunks, under a progress bar."""
+        if not ks:
+            return
+        some = [asked[k] for k in ks], [seeds[k] for k in ks]
+        total = math.ceil(len(ks) / batch) * steps
+        with tqdm(total=total, desc=args.model, unit="step", leave=False, disable=None) as bar:
+            walks = sampling.trajectories(model, *some, chunk=batch, **way)
+            yield from within_memory(watch(model, walks, bar), min(batch, len(ks)))
+
+    if not suffix:
+        files = folder.Pictures(path, asked, seeds, record)
+        with files.begun() as missing:
+            files.write(missing, made(missing))
+    elif suffix == ".npz":
+        about = metadata(asked, seeds, model.encoder, record)
+        writers.arrays(path, made(), len(asked), "images" if pictures else "points", **about)
+    else:
+        text = record.text(prompts, args.seed, args.n, frames=args.frames)
+        if args.frames:
+            writers.film(path, made(watch=sampling.frames), steps, args.enlarge, text)
+        else:
+            writers.grid(path, torch.cat(list(made())), prompts, args.enlarge, text)
+
+
+def metadata(asked, seeds, encoder, record):
+    """What an .npz says of its samples beside them, by name; no word of what they do without."""
+    about = {"seeds": np.array(seeds, np.uint64)}
     if isinstance(encoder, LabelEncoder):
-        return [str(label) for label in range(encoder.classes)]
-    return [encoder.null]
-
-
-def metadata(asked, encoder):
-    """What an .npz says of its samples beside them, by name: labels, prompts or nothing."""
-    if isinstance(encoder, Unconditional):
-        return {}
-    labels = isinstance(encoder, LabelEncoder)
-    return {"labels": np.array(asked, int)} if labels else {"prompts": np.array(asked)}
+        about["labels"] = np.array(asked, int)
+    elif not isinstance(encoder, Unconditional):
+        about["prompts"] = np.array(asked)
+    settings = record.settings().items()
+    return about | {name: np.array(value) for name, value in settings if value is not None}

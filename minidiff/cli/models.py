@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from .. import pretrained
+from ..errors import UserError
 from ..model import Model
 from ..training.devices import get_device
 
@@ -12,42 +13,39 @@ LARGEST = 1024  # pixels on a side
 
 
 def open_model(name, device):
-    """A shipped model, or the one in a folder that `train` wrote, and the name of its recipe."""
+    """A shipped model, or the one in a folder that `train` wrote, and its facts in the manifest.
+
+    They have one more, "weights": the sha256 of its file and of its parts' files, joined by +.
+    """
     device, folder = get_device(device), pretrained.HERE
     if name not in pretrained.manifest() and Path(name).is_dir():
         folder, known = Path(name), list(pretrained.manifest(name))
         if not known:
-            raise ValueError(f"no model in {name}: a folder written by `minidiff train` has one")
+            raise UserError(f"no model in {name}: a folder written by `minidiff train` has one")
         name = known[0]
     model = pretrained.load(name, folder)
     if not isinstance(model, Model):
-        raise ValueError(f"model {name!r} is a part of others and paints nothing by itself")
-    return model.to(device), pretrained.manifest(folder)[name]["recipe"]
+        raise UserError(f"model {name!r} is a part of others and paints nothing by itself")
+    known = pretrained.manifest(folder)
+    files = name, *known[name].get("parts", {}).values()
+    return model.to(device), known[name] | {"weights": "+".join(known[f]["sha256"] for f in files)}
 
 
 def look_up(what, name, table):
-    """table[name]; ValueError, with the names there are, if there is none."""
+    """table[name]; UserError, with the names there are, if there is none."""
     if name not in table:
-        raise ValueError(f"{what} must be one of {', '.join(table)}, got {name!r}")
+        raise UserError(f"{what} must be one of {', '.join(table)}, got {name!r}")
     return table[name]
 
 
-@torch.no_grad()
-def check_prompts(model, prompts, batch=64):
-    """ValueError for the first prompt that the model cannot read, before any work is done."""
-    known = list(dict.fromkeys(prompts))
-    for first in range(0, len(known), batch):
-        model.encoder(known[first : first + batch])
-
-
 def resize(model, width, height):
-    """Have the model paint pictures of another size in pixels. ValueError for one it cannot take."""
+    """Have the model paint pictures of another size in pixels. UserError for one it cannot take."""
     if len(model.shape) != 3:
-        raise ValueError("--size is for models of pictures, and this one paints none")
+        raise UserError("--size is for models of pictures, and this one paints none")
     codec, net = model.factors
     multiple = codec * net
     if any(side % multiple or not 0 < side <= LARGEST for side in (width, height)):
-        raise ValueError(
+        raise UserError(
             f"--size must be two multiples of {multiple} from {multiple} to {LARGEST}, such as "
             f"{2 * multiple}x{3 * multiple}, got {width}x{height}"
         )
@@ -55,7 +53,7 @@ def resize(model, width, height):
 
 
 def within_memory(items, batch):
-    """The same items; running out of memory is a ValueError that says which --batch to try."""
+    """The same items; running out of memory is a UserError that says which --batch to try."""
     try:
         yield from items
     except (MemoryError, RuntimeError) as error:
@@ -65,4 +63,4 @@ def within_memory(items, batch):
         if not full and not any(sign in str(error) for sign in signs):
             raise
         less = f"try --batch {batch // 2}" if batch > 1 else "only something smaller fits"
-        raise ValueError(f"out of memory with --batch {batch}; {less}") from error
+        raise UserError(f"out of memory with --batch {batch}; {less}") from error

@@ -1,0 +1,48 @@
+"""What made a picture: all that `minidiff generate` needs to make it again.
+
+A PNG holds it as a text chunk and a GIF as its comment, in JSON; an index.csv has it in columns, an
+.npz in arrays, by the same names.
+"""
+
+import json
+from dataclasses import dataclass
+
+from PIL import Image
+
+CHUNK = "minidiff"  # the name of the PNG's text chunk
+
+
+@dataclass(frozen=True)
+class Record:
+    """The settings that all pictures of a command share; None for what they do without.
+
+    weights: the sha256 of the model's files, joined by +. guidance: w. size: WxH in pixels, before
+    `enlarge`.
+    """
+
+    model: str
+    weights: str
+    negative: str | None
+    steps: int
+    sampler: str
+    guidance: float
+    size: str | None
+    enlarge: int | None
+
+    def settings(self):
+        """They by name."""
+        return dict(vars(self))
+
+    def text(self, prompts, seed, n=1, **more):
+        """In JSON, in ASCII: how to make n pictures of each prompt, of the seeds seed, seed + 1, ..."""
+        return json.dumps({"prompts": prompts, "n": n, "seed": seed, **self.settings(), **more})
+
+
+def made_by(path):
+    """The text of the record in a PNG or a GIF file, None if there is none in it."""
+    try:
+        with Image.open(path) as file:
+            text = file.info.get(CHUNK) or file.info.get("comment")
+    except (OSError, ValueError, SyntaxError):  # what Pillow raises for a file that is no picture
+        return None
+    return text.decode("ascii", "replace") if isinstance(text, bytes) else text
