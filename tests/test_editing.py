@@ -176,7 +176,7 @@ def test_fill_keeps_pixels_of_pictures_exactly(size):
 
 
 def test_fill_keeps_pixels_exactly_through_latents_too():
-    model = tiny((4, 8, 8), Autoencoder(narrow=4, wide=16).eval())
+    model = tiny((4, 8, 8), Autoencoder(4, narrow=4, wide=16).eval())
     pictures, mask = torch.rand(2, 3, 32, 32), torch.zeros(32, 32).bool()
     mask[10:17, 3:30] = True
     filled = editing.fill(model, pictures, mask, steps=2, sampler=ddpm)
@@ -250,7 +250,7 @@ def test_bad_strength(strength):
 
 
 def test_pictures_too_small_for_the_codec():
-    model = tiny((4, 8, 8), Autoencoder(narrow=4, wide=16).eval())
+    model = tiny((4, 8, 8), Autoencoder(4, narrow=4, wide=16).eval())
     for size in [(8, 8), (16, 20), (0, 16)]:
         mask = torch.zeros(size).bool()
         with pytest.raises(ValueError, match=r"multiples of 16 high and wide .* got \(\d+, \d+\)"):

@@ -18,7 +18,7 @@ from minidiff.evaluation.judges.scenes import SceneJudge
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.pretrained.parts import FUNCTIONS, PARTS, build, describe
-from minidiff.recipes import RECIPES
+from minidiff.recipes import RECIPES, failures, small_scenes
 from minidiff.recipes.recipe import plain
 from minidiff.schedules import DDPM, cosine
 
@@ -42,15 +42,16 @@ def test_every_shipped_model_loads_ready_for_use(name):
 def test_the_shipped_files_are_small_and_all_are_named():
     files = {path.name: path.stat().st_size for path in pretrained.HERE.glob("*.safetensors")}
     assert set(files) == {facts["file"] for facts in ENTRIES.values()}
-    assert sum(files.values()) < 27 * 2**20
+    assert sum(files.values()) < 30 * 2**20
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_recipe_and_manifest_hold_together(name):
+def test_recipe_and_manifest_hold_together(name, monkeypatch):
     """What a recipe makes today is what the file holds: the same class, arguments and vocabulary."""
     facts = ENTRIES[name]
     recipe = RECIPES[facts["recipe"]]
     needed = [pretrained.load(need) if need in ENTRIES else FRESH[need]() for need in recipe.needs]
+    monkeypatch.setattr(failures, "COUNT", 1)
     what = describe(recipe.keep(recipe.model(*needed)))
     assert what == {key: facts[key] for key in what}
     wanted = plain(recipe.settings) | {"seed": 0, "images": recipe.images}
@@ -58,7 +59,7 @@ def test_recipe_and_manifest_hold_together(name):
     assert not differs or "training" in facts, f"nothing says why {differs} differ"
 
 
-FRESH = {"codec-base": Autoencoder, "perceptual": SceneJudge}
+FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
 
 
 def test_the_scenes_hold_no_second_copy_of_the_codec():
@@ -84,7 +85,7 @@ TOKENIZER = Tokenizer(["red", "fox"], 5)
 EXAMPLES = {
     "Model": minidiff.load("scenes"),
     "Denoiser": Denoiser(UNet(1, width=8, widths=(1,)), DDPM(T=50, beta_max=0.1)),
-    "UNet": UNet(1, width=16, widths=(1, 2), depth=2, patch=1, token_width=3),
+    "UNet": UNet(1, 16, (1, 2), 2, 1, token_width=4, attention_levels=2),
     "FullyConvolutionalUNet": PARTS["FullyConvolutionalUNet"](3, width=8, patch=1),
     "LabelEncoder": PARTS["LabelEncoder"](7, 5),
     "Tokenizer": TOKENIZER,
@@ -131,8 +132,8 @@ def test_what_cannot_be_described_is_not_saved(tmp_path):
 
 def test_a_part_that_differs_is_not_left_out(tmp_path):
     pretrained.save("codec", Autoencoder(), tmp_path)
-    net = UNet(4, width=8, widths=(1,))
-    model = Model(Denoiser(net, cosine), Unconditional(), Autoencoder(), (4, 8, 8))
+    net = UNet(8, width=8, widths=(1,))
+    model = Model(Denoiser(net, cosine), Unconditional(), Autoencoder(), (8, 8, 8))
     with pytest.raises(UserError, match="codec of the model differs from 'codec'"):
         pretrained.save("all", model, tmp_path, parts={"codec": "codec"})
     model.codec = pretrained.load("codec", tmp_path)

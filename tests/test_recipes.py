@@ -8,15 +8,16 @@ import torch
 
 from minidiff import pretrained
 from minidiff.codecs import Autoencoder
+from minidiff.codecs.perceptual import Perceptual
 from minidiff.data import scenes
 from minidiff.evaluation.judges.digits import Judge
 from minidiff.evaluation.judges.scenes import SceneJudge
-from minidiff.recipes import RECIPES, OnLatents, codec
+from minidiff.recipes import RECIPES, OnLatents, codec, failures, small_scenes
 from minidiff.recipes.scenes import scene_latents
 from minidiff.training import train
 
 sys.path.insert(0, str(Path(__file__).parent / "bench"))
-FRESH = {"codec-base": Autoencoder, "perceptual": SceneJudge}
+FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
 
 
 def needed(recipe):
@@ -27,12 +28,17 @@ def needed(recipe):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_takes_a_step_and_its_model_can_be_kept(name, tmp_path, monkeypatch):
-    recipe, settings = RECIPES[name], RECIPES[name].settings | dict(batch=4, warmup=1)
+    recipe, batch = (
+        RECIPES[name],
+        16 if name == "scene-judge" else 4,
+    )  # which takes it in sixteenths
+    settings = recipe.settings | dict(batch=batch, warmup=1)
     monkeypatch.setattr(codec, "MEASURED", 100)
+    monkeypatch.setattr(failures, "COUNT", 2)
     model = recipe.model(*needed(recipe))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     loss = recipe.loss and recipe.loss(model)
-    (progress,) = train(model, recipe.data(), 4, loss=loss, **settings)
+    (progress,) = train(model, recipe.data(), batch, loss=loss, **settings)
     assert 0 < progress.loss < 100
     assert any(not value.equal(before[key]) for key, value in progress.model.state_dict().items())
     pretrained.save(name, recipe.keep(progress.model), tmp_path, recipe=name)
@@ -73,12 +79,12 @@ def test_training_on_latents_is_training_on_pictures():
 
 def test_the_codec_keeps_the_statistics_of_its_averaged_encoder(monkeypatch):
     monkeypatch.setattr(codec, "MEASURED", 400)
-    model = Autoencoder()
-    torch.nn.init.normal_(model.encoder[-1].weight, std=0.5)
+    model = Perceptual(Autoencoder(), SceneJudge())
+    torch.nn.init.normal_(model.codec.encoder[-1].weight, std=0.5)
     made = codec.measured(model)
     x0 = made.encode(scenes.scene_data()(400, torch.Generator().manual_seed(5))[0])
-    torch.testing.assert_close(x0.mean((0, 2, 3)), torch.zeros(4), atol=0.15, rtol=0)
-    torch.testing.assert_close(x0.std((0, 2, 3)), torch.ones(4), atol=0.1, rtol=0)
+    torch.testing.assert_close(x0.mean((0, 2, 3)), torch.zeros(8), atol=0.15, rtol=0)
+    torch.testing.assert_close(x0.std((0, 2, 3)), torch.ones(8), atol=0.1, rtol=0)
 
 
 def test_killed_and_resumed_equals_left_alone():

@@ -263,4 +263,4 @@ def test_bad_facts_are_one_sentence(wrong, sentence):
 def test_sprites_fit_their_cells():
     for style in STYLES:
         drawing = sprites.sprite("fox", style)
-        assert isinstance(drawing, Image.Image) and max(drawing.size) <= 62
+        assert isinstance(drawing, Image.Image) and max(drawing.size) <= 124

@@ -22,7 +22,7 @@ class Residual(nn.Module):
 
 
 class Autoencoder(nn.Module):
-    """Pictures (B, 3, H, W) in 0..1 to latents x0 (B, 4, H / 4, W / 4) and back.
+    """Pictures (B, 3, H, W) in 0..1 to latents x0 (B, 8, H / 4, W / 4) and back.
 
     Both halves work on 2x2 pixels folded into channels, then at a quarter of the size. `encode`
     gives the mean of q(z | picture), standardised per channel; the statistics are buffers, measured
@@ -32,15 +32,15 @@ class Autoencoder(nn.Module):
     range = None
     factor = 4  # pixels to a latent, each way
 
-    def __init__(self, latents=4, narrow=32, wide=128):
+    def __init__(self, latents=8, narrow=48, wide=128):
         super().__init__()
         self.latents, self.narrow, self.wide = latents, narrow, wide
         self.encoder = nn.Sequential(
             nn.PixelUnshuffle(2),
             nn.Conv2d(12, narrow, 3, padding=1),
-            Residual(narrow),  # (B, 32, H / 2, W / 2)
+            Residual(narrow),  # (B, 48, H / 2, W / 2)
             nn.Conv2d(narrow, 2 * narrow, 3, stride=2, padding=1),
-            Residual(2 * narrow),  # (B, 64, H / 4, W / 4)
+            Residual(2 * narrow),  # (B, 96, H / 4, W / 4)
             Residual(2 * narrow),
             nn.Conv2d(2 * narrow, 2 * latents, 3, padding=1),
         )
@@ -67,11 +67,11 @@ class Autoencoder(nn.Module):
             return (z - self.mean) / self.std
 
     def decode(self, x0):
-        """Pictures in 0..1 from latents (B, 4, h, w)."""
+        """Pictures in 0..1 from latents (B, 8, h, w)."""
         return self.picture(self.mean + self.std * x0).clamp(0, 1)
 
     def posterior(self, pictures):
-        """Mean and log-variance of q(z | picture), each (B, 4, H / 4, W / 4)."""
+        """Mean and log-variance of q(z | picture), each (B, 8, H / 4, W / 4)."""
         return self.encoder(2 * pictures - 1).chunk(2, 1)
 
     def picture(self, z):
@@ -83,13 +83,17 @@ class Autoencoder(nn.Module):
         The KL term (Kingma & Welling 2014, eq. 10) keeps the latents from spreading apart; its
         noise makes the decoder forgive small errors in them.
         """
+        made, divergence = self.reconstruct(pictures, generator)
+        return reconstruction_loss(made, pictures) + kl * divergence
+
+    def reconstruct(self, pictures, generator=None):
+        """The pictures (B, 3, H, W) by way of a draw from q(z | picture), and its KL divergence."""
         z, log_variance = self.posterior(pictures)
         std = (log_variance.clamp(-20, 10) / 2).exp()
         noise = torch.randn(z.shape, generator=generator).to(z)
         self.update_statistics(z.detach().float())
         divergence = (z.square() + std.square() - 1).float() / 2 - std.float().log()
-        made = self.picture(z + std * noise).float()
-        return reconstruction_loss(made, pictures) + kl * divergence.mean()
+        return self.picture(z + std * noise).float(), divergence.mean()
 
     def update_statistics(self, z, share=0.02):
         """Move the stored mean and standard deviation of each channel towards those of a batch."""

@@ -1,4 +1,4 @@
-"""A loss that compares how pictures look: it sharpens a codec's decoder; latents stay what they are."""
+"""A loss that compares how pictures look, beside one that compares their pixels."""
 
 import torch
 from torch import nn
@@ -8,34 +8,30 @@ from .autoencoder import difference, reconstruction_loss
 STAGES = (2, 5, 9)  # layers of the network: at 32x32, 16x16 and 8x8
 
 
-class Sharpened(nn.Module):
-    """A codec whose decoder alone is trained, under a fixed network."""
+class Perceptual(nn.Module):
+    """A codec in training, watched by a fixed network that knows pictures of its kind."""
 
     def __init__(self, codec, network):
         super().__init__()
         self.codec, self.network = codec, network.requires_grad_(False)
-        codec.encoder.requires_grad_(False)
 
     def train(self, mode=True):
         super().train(mode)
         self.network.eval()  # or its batch norms would go on learning
         return self
 
-    def loss(self, pictures, prompts=None, generator=None, share=0.004):
-        """`reconstruction_loss`, and `share` of the network's; pictures (B, 3, 64, 64) in 0..1.
+    def loss(self, pictures, prompts=None, generator=None, share=0.004, kl=3e-5):
+        """The codec's loss, and `share` of the network's; pictures (B, 3, 64, 64) in 0..1.
 
         Distances between a network's features come nearer to what people call alike than those
         between pixels do (Johnson et al. 2016, section 3.2; Zhang et al. 2018, LPIPS).
         """
+        made, divergence = self.codec.reconstruct(pictures, generator)
         with torch.no_grad():
-            z, log_variance = self.codec.posterior(pictures)
-            std = (log_variance.clamp(-20, 10) / 2).exp()
             wanted = perceptual_features(self.network, pictures)
-        noise = torch.randn(z.shape, generator=generator).to(z)
-        made = self.codec.picture(z + std * noise).float()
         pairs = zip(perceptual_features(self.network, made), wanted)
         unlike = sum(difference(a.float(), b.float()) / b.float().var() for a, b in pairs)
-        return reconstruction_loss(made, pictures) + share * unlike
+        return reconstruction_loss(made, pictures) + kl * divergence + share * unlike
 
 
 def perceptual_features(network, pictures):

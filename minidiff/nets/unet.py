@@ -29,33 +29,43 @@ class UNet(nn.Module):
     channels: of x. width: at the highest resolution; widths: its multiples, one per resolution.
     depth: stages per resolution. patch: pixels folded into channels at the door (space to depth),
     which makes a step 4 times cheaper at patch 2. token_width: D of the tokens, None for a network
-    without condition. Attention works at the lowest resolution (Ho et al. 2020, appendix B; Rombach
-    et al. 2022, section 3.3). The average of the tokens joins the time in every block's FiLM.
+    without condition. attention_levels: how many of the lowest resolutions have attention (Ho et al.
+    2020, appendix B; Rombach et al. 2022, section 3.3). The average of the tokens joins the time in every block's FiLM.
     """
 
-    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
+    def __init__(
+        self,
+        channels,
+        width=32,
+        widths=(1, 2),
+        depth=1,
+        patch=2,
+        token_width=None,
+        attention_levels=1,
+    ):
         super().__init__()
         self.channels, self.width, self.widths = channels, width, tuple(widths)
         self.depth, self.patch, self.token_width = depth, patch, token_width
+        self.attention_levels = attention_levels
         self.factor = patch * 2 ** (len(widths) - 1)
         emb = 4 * width
         self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
         self.pool = nn.Linear(token_width, emb) if token_width else None
         self.conv_in = nn.Conv2d(channels * patch**2, width, 3, padding=1)
         sizes = [width * multiple for multiple in widths]
-        low = len(sizes) - 1
+        low, attends = len(sizes) - 1, range(len(sizes) - attention_levels, len(sizes))
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         now = width
         for level, size in enumerate(sizes):
             for _ in range(depth):
-                self.down.append(Stage(now, size, emb, level == low, token_width))
+                self.down.append(Stage(now, size, emb, level in attends, token_width))
                 now = size
             if level < low:
                 self.down.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
         self.middle = Stage(now, now, emb, True, token_width)
         for level, size in reversed(list(enumerate(sizes))):
             for _ in range(depth):
-                self.up.append(Stage(now + size, size, emb, level == low, token_width))
+                self.up.append(Stage(now + size, size, emb, level in attends, token_width))
                 now = size
             if level:
                 now_up = nn.Conv2d(now, now, 3, padding=1)

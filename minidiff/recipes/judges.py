@@ -1,7 +1,7 @@
 """The judges: they are trained apart from and before any generator.
 
 The digits' judge learns from MNIST (seven minutes of a CPU core), the scenes' judge from all scenes,
-those held out from the generators included.
+those held out from the generators included, and from `failures`, of which it is to say "nothing".
 """
 
 from functools import partial
@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from ..data import mnist
 from ..errors import UserError
 from ..evaluation.judges.digits import Judge
-from ..evaluation.judges.scenes import SceneJudge
 from ..training import adamw, channels_last, trained
-from .codec import scenes_of_all_kinds
+from .failures import Suspicious, scenes_of_all_kinds
 from .recipe import Recipe
 
 
@@ -81,9 +80,11 @@ RECIPES = {
         Judge, mnist_pictures, 600_000, dict(warmup=120_000, bf16=True, **JUDGE), loss=jittered
     ),
     "scene-judge": Recipe(
-        SceneJudge,
+        Suspicious,
         scenes_of_all_kinds,
-        300_000,
-        dict(lr=3e-3, decay=0.998, prepare=channels_last),
+        2_700_000,
+        dict(batch=512, lr=4e-3, decay=0.999, bf16=True, prepare=channels_last),
+        needs=("scenes-small",),
+        keep=Suspicious.judge_of,
     ),
 }

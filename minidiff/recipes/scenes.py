@@ -18,23 +18,26 @@ from ..denoiser import Denoiser
 from ..model import Model
 from ..nets import UNet
 from ..samplers import dpmpp_2m
-from ..schedules import cosine, log_snr_grid, logit_normal_times
-from ..training import channels_last
+from ..schedules import cosine, logit_normal_times, uniform_grid
+from ..training import adamw, channels_last
 from ..training.checkpoints import load_state, save_state
 from ..training.prefetch import prefetch
 from .digits import DROPPED
 from .recipe import Recipe
 
 CHUNK = 100  # pictures encoded at a time
+# for large batches: a shorter memory of the squares
+quick_adamw = partial(adamw, betas=(0.9, 0.99))
 
 
 def scene_model(things=tuple(scenes.THINGS), **sizes):
     """Latents 16x16, a text encoder with words for these things, and a U-Net of these sizes."""
-    net = UNet(4, token_width=128, **sizes)
+    codec = Autoencoder()
+    net = UNet(codec.latents, token_width=128, **sizes)
     tokenizer = Tokenizer(vocabulary(things), scenes.MAX_WORDS + 1)
     denoiser = Denoiser(net, cosine, target="v", times=logit_normal_times)
-    settings = dict(w=4.0, steps=25, sampler=dpmpp_2m, grid=partial(log_snr_grid, cosine))
-    return Model(denoiser, TextEncoder(tokenizer, 128), Autoencoder(), (4, 16, 16), **settings)
+    settings = dict(w=3.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    return Model(denoiser, TextEncoder(tokenizer, 128), codec, (codec.latents, 16, 16), **settings)
 
 
 def on_codec(empty):
@@ -104,25 +107,26 @@ def rendered(count, things, first):
     return (scenes.stacked([scenes.example(n, things=things)[1] for n in numbers]),)
 
 
-full_scenes = partial(scene_model, width=56, widths=(1, 2, 4), patch=1)
+full_scenes = partial(scene_model, width=64, widths=(1, 2, 4), patch=1, attention_levels=2)
 small_scenes = partial(scene_model, scenes.COMMON, width=112, widths=(1, 2), patch=2)
 common_scenes = partial(scenes.scene_data, things=scenes.COMMON)
 
-SETTINGS = dict(lr=1e-3, decay=0.9995, prepare=channels_last, bf16=True)
+SETTINGS = dict(decay=0.9995, prepare=channels_last, bf16=True)
 RECIPES = {
-    "scenes": Recipe(  # for a GPU
+    "scenes": Recipe(  # minutes of a GPU
         on_codec(full_scenes),
         scenes.scene_data,
-        5_000_000,
-        dict(batch=256, **SETTINGS),
+        8_600_000,
+        dict(batch=512, lr=1.5e-3, warmup=200_000, optimizer=quick_adamw, **SETTINGS),
         needs=("codec",),
+        latents=2_000_000,
         encoded=scene_latents,
     ),
     "scenes-small": Recipe(  # hours of a CPU
         on_codec(small_scenes),
         common_scenes,
         1_600_000,
-        dict(batch=32, **SETTINGS),
+        dict(batch=32, lr=1e-3, **SETTINGS),
         needs=("codec",),
         latents=140_000,
         encoded=partial(scene_latents, things=scenes.COMMON),

@@ -35,10 +35,10 @@ class Progress:
         return float(self.value)
 
 
-def adamw(model, lr, weight_decay=1e-2):
+def adamw(model, lr, weight_decay=1e-2, betas=(0.9, 0.999)):
     """The usual optimizer of all weights that are not fixed."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(learned, lr, weight_decay=weight_decay)
+    return torch.optim.AdamW(learned, lr, betas, weight_decay=weight_decay)
 
 
 def train(

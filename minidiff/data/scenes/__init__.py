@@ -224,6 +224,13 @@ def scene_data(dropped=0.1, things=tuple(THINGS)):
     return data
 
 
+def seen_scenes(n, generator):
+    """n pictures and their Scenes; pairs held out never occur."""
+    seeds = torch.randint(2**62, (n,), generator=generator).tolist()
+    scenes, pictures, _ = zip(*(example(seed) for seed in seeds))
+    return stacked(pictures), list(scenes)
+
+
 def any_scenes(n, generator):
     """n pictures and their Scenes, of all kinds: the pairs held out in their natural share."""
     seeds = torch.randint(2**62, (n,), generator=generator).tolist()

@@ -34,7 +34,7 @@ CATEGORIES = {
 THINGS = {thing: category for category, names in CATEGORIES.items() for thing in names.split()}
 SHEETS = {"shaded": "noto", "flat": "twemoji", "outlined": "openmoji"}
 STYLES = tuple(SHEETS)
-CELL, PER_ROW = 64, 10
+CELL, PER_ROW = 128, 10
 SIZES = (24, 48)  # at which colours are measured
 # what a colour word means: lightness, chroma and hue (degrees) in Oklab
 INKS = {
@@ -77,7 +77,7 @@ def srgb(lab):
 
 @lru_cache
 def cells(style):
-    """The sheet of a style, cut up: (things, 64, 64, 4) uint8."""
+    """The sheet of a style, cut up: (things, 128, 128, 4) uint8."""
     sheet = np.asarray(Image.open(find_datasets() / "emoji" / f"{SHEETS[style]}.png"))
     rows = sheet.reshape(-1, CELL, PER_ROW, CELL, 4).swapaxes(1, 2)
     return rows.reshape(-1, CELL, CELL, 4)
@@ -117,7 +117,7 @@ def paintable(lab, alpha):
 
 
 def recolour(cell, colour):
-    """A cell (64, 64, 4) uint8 with its main hue moved to the colour, its shading kept."""
+    """A cell (128, 128, 4) uint8 with its main hue moved to the colour, its shading kept."""
     lab, alpha = oklab(cell[..., :3] / 255), cell[..., 3] / 255
     weight = paintable(lab, alpha)
     lightness, chroma, hue = INKS[colour]
@@ -159,7 +159,7 @@ def ink_colour(picture):
 
 @lru_cache(maxsize=4096)
 def sprite(thing, style, colour="natural"):
-    """The drawing of a thing, cropped to its ink, at most 62 pixels: an RGBA picture, cached."""
+    """The drawing of a thing, cropped to its ink, at most 124 pixels: an RGBA picture, cached."""
     cell = cells(style)[list(THINGS).index(thing)]
     if colour != "natural":
         cell = recolour(cell, colour)

@@ -15,7 +15,7 @@ from ...errors import UserError
 from . import block
 
 ANSWERS = {
-    "thing": tuple(THINGS),
+    "thing": (*THINGS, "nothing"),  # nothing: what a person would call none of these
     "colour": COLOURS,
     "place": tuple(PLACES),
     "style": STYLES,
