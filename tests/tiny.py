@@ -24,7 +24,7 @@ def tiny_scenes():
     """The parts of the model of scenes, at the least size that has them all."""
     net = UNet(4, width=8, widths=(1, 2), patch=1, token_width=8)
     encoder = TextEncoder(Tokenizer(WORDS, 8), width=8, depth=1)
-    codec = Autoencoder(narrow=8, wide=8)
+    codec = Autoencoder(4, narrow=8, wide=8)
     return Model(Denoiser(net, cosine), encoder, codec, (4, 16, 16), w=3.0, steps=3)
 
 
