@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from .checks import check_count
 from .errors import UserError
 from .samplers import with_noise
+from .threads import considerate
 
 
 def generator_at(*numbers):
@@ -62,7 +63,9 @@ def noise_on_the_way(seeds):
 def walk(model, denoise, x, ts, seeds, sampler=None):
     """A sampler's steps (x, x0_hat) from x over ts, row i's noise on the way from seed i."""
     sampler = with_noise(sampler or model.sampler, noise_on_the_way(seeds))
-    return sampler(denoise, model.schedule, x, ts)
+    for step in sampler(denoise, model.schedule, x, ts):
+        considerate()
+        yield step
 
 
 @torch.no_grad()

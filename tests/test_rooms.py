@@ -9,7 +9,7 @@ PACKAGE = Path(minidiff.__file__).parent
 # A room is a file or a folder of `minidiff/`; "" is the package's own front, `__init__.py`.
 FLOORS = [
     {"errors"},
-    {"checks", "files"},
+    {"checks", "files", "threads"},
     {"schedules", "nets", "conditions"},
     {"denoiser", "codecs"},
     {"guidance", "samplers"},

@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from ..errors import UserError, shown
 from ..sampling import generator_at
+from ..threads import considerate
 from . import distributed
 from .checkpoints import load_state, save_state
 from .devices import autocast, get_device
@@ -129,6 +130,7 @@ def train(
 
         value, norm = one_step(losses, pieces, optimizers, clip, parts)
         average.update(model, step)
+        considerate()
         done = step + 1
         unread.append(torch.stack([value, norm]))
         if device.type == "cpu" or len(unread) == 50:
