@@ -90,7 +90,10 @@ class Autoencoder(nn.Module):
         """The pictures (B, 3, H, W) by way of a draw from q(z | picture), and its KL divergence."""
         z, log_variance = self.posterior(pictures)
         std = (log_variance.clamp(-20, 10) / 2).exp()
-        noise = torch.randn(z.shape, generator=generator).to(z)
+        # with a generator the noise is drawn on the CPU, and is the same on every device
+        noise = (
+            torch.randn(z.shape, generator=generator).to(z) if generator else torch.randn_like(z)
+        )
         self.update_statistics(z.detach().float())
         divergence = (z.square() + std.square() - 1).float() / 2 - std.float().log()
         return self.picture(z + std * noise).float(), divergence.mean()
