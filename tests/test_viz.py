@@ -82,7 +82,8 @@ def test_labels_of_images_are_texts():
         plain = pixels(
             viz.images([batch, batch], [odd[0], "\N{WHITE SQUARE}\N{WHITE SQUARE} a fox"])
         )
-        pixels(viz.images(batch, odd, title="A finding: $x_t$"))
+        pixels(viz.images(batch, odd, title=odd[0]))
+        pixels(viz.images(batch, odd, title=odd[1]))
     np.testing.assert_array_equal(drawn, plain)
     assert canvas.text_width(canvas.plain("$x$"), 9) > canvas.text_width("$x$", 9)
 

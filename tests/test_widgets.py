@@ -1,6 +1,7 @@
 """Live controls, driven as a front end drives them: by setting values."""
 
 import io
+import time
 
 import ipywidgets as W
 import pytest
@@ -67,6 +68,21 @@ def test_shorthands(shown):
     ]
     # A picture for every pixel of a drag would queue up behind the hand.
     assert not any(c.continuous_update for c in (whole, slider, text))
+
+
+def test_what_plays_waits_for_a_picture_that_takes_long(shown):
+    def slow(step):
+        time.sleep(0.3 if step else 0)
+        return draw()
+
+    explore(slow, step=range(3))
+    _, [playing], _, _ = parts(shown)
+    play, slider = playing.children
+    assert play.interval == 250
+    slider.value = 1
+    assert 300 <= play.interval < 5000
+    slider.value = 0
+    assert 250 <= play.interval < 5000
 
 
 def test_an_own_widget_is_described_and_waits_for_the_end_of_a_move(shown):

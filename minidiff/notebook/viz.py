@@ -33,7 +33,8 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     """A grid of images, each image pixel a whole number of screen pixels.
 
     batch (N, 1 or 3, H, W) or (N, H, W) in 0..1, values outside are clipped; or a list of such
-    batches, one a row. labels: a text for each image or, with rows, for each row, never a formula.
+    batches, one a row. labels: a text for each image or, with rows, for each row. These and the title
+    may be anybody's prompts, so they are never formulas.
     scale: screen pixels for an image pixel; by default the grid gets about 700 wide.
     """
     as_rows = isinstance(batch, (list, tuple)) and array(batch[0]).ndim >= 3
@@ -46,7 +47,7 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     height, width = rows[0][0].shape[:2]
     scale = scale or max(1, round(min(700 / (per_row * width), 112 / width)))
     height, width, gap = height * scale, width * scale, 6
-    room = 160 if as_rows else width
+    room, title = 160 if as_rows else width, title and figures.plain(title)
     texts = [figures.wrap(figures.plain(label), room, 9) for label in labels or []]
     above = 4 + 16 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
     left = 8 + (8 + max(figures.text_width(text, 9) for text in texts) if texts and as_rows else 0)

@@ -2,6 +2,7 @@
 
 import html
 import io
+import time
 from collections.abc import Callable
 
 import ipywidgets as W
@@ -13,6 +14,7 @@ from . import figures
 
 __all__ = ["explore"]
 
+PAUSE = 250  # milliseconds, at least, between the steps of what plays
 _STRIP_WIDTH = 1400  # pixels: a strip of stills is shrunk to this, to keep the stored lesson small
 
 
@@ -36,18 +38,24 @@ def explore(draw: Callable[..., Figure], stills=None, **controls):
     picture.layout.width = "max-content"  # without it the picture is stretched over the page
     message = W.HTML()
 
+    players = {name: _player(controls[name]) for name in plays}
+
     def redraw(_):
+        started = time.monotonic()
         try:
             picture.value = figures.png(draw(**_values(controls)))
             message.value = ""
         except Exception as error:  # noqa: BLE001 (a reader's input must never end in a traceback)
             lines = str(error).strip().splitlines() or [type(error).__name__]
             message.value = f'<p role="alert">{html.escape(lines[0])}</p>'
+        pause = max(PAUSE, round(1000 * (time.monotonic() - started)))
+        for player in players.values():  # or steps that come faster than pictures would queue up
+            player.children[0].interval = pause
 
     for control in controls.values():
         control.observe(redraw, "value")
     display(_still(draw, first if stills is None else stills))
-    shown = [_player(c) if name in plays else c for name, c in controls.items()]
+    shown = (controls | players).values()
     display(W.VBox([*shown, picture, message]))
 
 
@@ -87,7 +95,7 @@ def _control(name, control):
 
 def _player(slider):
     """A play button beside the slider that it moves."""
-    play = W.Play(min=slider.min, max=slider.max, step=slider.step, interval=250)
+    play = W.Play(min=slider.min, max=slider.max, step=slider.step, interval=PAUSE)
     W.jslink((play, "value"), (slider, "value"))
     return W.HBox([play, slider])
 
