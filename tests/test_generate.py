@@ -163,8 +163,9 @@ BAD = {
     "index of another": (("a fox", "-o", "table/"), "got table, which holds index.csv of another"),
     "a file as folder": (
         ("a fox", "-o", "empty.txt/"),
-        "asks for a folder, and empty.txt is a file",
+        "asks for a folder, and empty.txt is none",
     ),
+    "a link as folder": (("a fox", "-o", "no.png/"), "asks for a folder, and no.png is none"),
     "nothing to write to": (("a fox", "-o", ""), "-o must end in .png"),
     "read-only": (("a fox", "-o", "ro.png"), "cannot write ro.png: it is read-only"),
     "link to nowhere": (("a fox", "-o", "no.png"), "no.png: it is a link to a folder that is not"),

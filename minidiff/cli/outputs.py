@@ -23,8 +23,8 @@ def check(out, frames=False):
     if not folder and path.suffix not in suffixes:
         kinds = "in .gif or .png with --frames" if frames else "in .png or .npz, or in / (a folder)"
         raise UserError(f"-o must end {kinds}, got {out!r}")
-    if folder and os.path.exists(path) and not os.path.isdir(path):
-        raise UserError(f"-o {out!r} asks for a folder, and {shown(path)} is a file")
+    if folder and os.path.lexists(path) and not os.path.isdir(path):
+        raise UserError(f"-o {out!r} asks for a folder, and {shown(path)} is none")
     check_writable(path / "index.csv" if folder and os.path.isdir(path) else path)
     return path, "" if folder else path.suffix
 
