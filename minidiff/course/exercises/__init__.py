@@ -4,21 +4,20 @@ A lesson's module (`minidiff/course/exercises/lesson01.py`) holds plain function
 typical mistakes, and one call of `exercise` for each exercise. Everything else is derived.
 """
 
+import ast
 import importlib.util
 import inspect
-import itertools
 import pkgutil
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
+from ...errors import UserError
+from .answers import difference, outputs
 
 __all__ = ["all_exercises", "cell_source", "check", "exercise", "grade", "hint", "solution"]
 
 CORRECT, NOT_YET, NOT_ATTEMPTED = "correct", "not yet", "not attempted"
-_LONGEST_GENERATOR = 10_000  # an answer that yields for ever is cut here
 _declared = {}
 
 
@@ -68,12 +67,6 @@ class Result:
     message: str
 
 
-@dataclass(frozen=True)
-class _Raised:
-    kind: str
-    text: str
-
-
 def exercise(name, *, level, task, solution, hint, wrong, inputs=lambda: [()], rtol=1e-4):
     """Declares an exercise in a lesson's module.
 
@@ -109,7 +102,7 @@ def find(name):
         names = [ex.name for ex in all_exercises()]
         near = [known for known in names if known[:2] == str(name)[:2]]
         known = ", ".join(near or names) or "none yet"
-        raise ValueError(f"No exercise is called {name!r}; there are: {known}.")
+        raise UserError(f"No exercise is called {name!r}; there are: {known}.")
     return _declared[name]
 
 
@@ -149,88 +142,64 @@ def task_source(name):
 
 def grade(name, answer, inputs=None):
     """Marks `answer` without printing, on its first so many inputs (default: all); a Result."""
+    return judge(name, outputs(answer, find(name).inputs()[:inputs]), inputs)
+
+
+def judge(name, got, inputs=None):
+    """Marks what an answer gave, as `outputs` returns it, on its first so many inputs; a Result.
+
+    The answer itself is not needed: it may have been run elsewhere. ValueError where `got` does
+    not hold one output for each input.
+    """
     ex = find(name)
-    got = _outputs(ex, answer, inputs)
+    expected = outputs(ex.solution, ex.inputs()[:inputs])
+    if not isinstance(got, list) or len(got) != len(expected):
+        raise ValueError(f"exercise {name} has {len(expected)} inputs: got {got!r:.80}.")
     if any(_untouched(out) for out in got):
         return Result(NOT_ATTEMPTED, "")
-    expected = _outputs(ex, ex.solution, inputs)
-    problem = _first_problem(got, expected, ex.rtol)
+    problem = difference(got, expected, ex.rtol)
     if problem is None:
         return Result(CORRECT, "that is it." if ex.is_value else "it agrees with the solution.")
     for mistake, sentence in ex.wrong.items():
-        if _first_problem(got, _outputs(ex, mistake, inputs), ex.rtol) is None:
+        if difference(got, outputs(mistake, ex.inputs()[:inputs]), ex.rtol) is None:
             return Result(NOT_YET, sentence)
     return Result(NOT_YET, problem)
 
 
-def _order(name):
-    lesson, number = name.split(".")
-    return int(lesson), int(number)
+def inputs_source(name):
+    """Python that defines `inputs`, with no more of the lesson's module than that needs.
+
+    So an answer can be run where the solution is not.
+    """
+    solution = find(name).solution
+    tree = ast.parse(inspect.getsource(inspect.getmodule(solution)))
+    calls = [node.value for node in tree.body if isinstance(node, ast.Expr)]
+    [call] = [c for c in calls if isinstance(c, ast.Call) and c.args[0].value == name]
+    given = [word.value for word in call.keywords if word.arg == "inputs"]
+    inputs = ast.unparse(given[0]) if given else "lambda: [()]"
+    needed, names = [], _names(ast.parse(inputs))
+    while (found := [node for node in tree.body if _defined(node) & names]) != needed:
+        needed, names = found, names.union(*map(_names, found))
+    return "\n".join([*map(ast.unparse, needed), f"inputs = {inputs}"])
 
 
-def _outputs(ex, answer, inputs):
-    """What `answer` gives on each of the first `inputs` inputs, exceptions included."""
-    outputs = []
-    for args in ex.inputs()[:inputs]:
-        # Seeded, so that an answer that draws from torch's global generator can be compared too.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            try:
-                outputs.append(_plain(answer(*args) if callable(answer) else answer))
-            except NotImplementedError:
-                outputs.append(None)
-            except Exception as error:  # noqa: BLE001 (whatever a learner may raise is reported)
-                outputs.append(_Raised(type(error).__name__, str(error)))
-    return outputs
+def _names(node):
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
-def _plain(value):
-    """Tensors and numbers as arrays, sequences and generators as lists, the rest as it is."""
-    if isinstance(value, torch.Tensor):
-        return value.detach().cpu().double().numpy()
-    if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
-        return np.asarray(value)
-    if isinstance(value, (tuple, list)) or inspect.isgenerator(value):
-        return [_plain(item) for item in itertools.islice(value, _LONGEST_GENERATOR)]
-    return value
+def _defined(node):
+    """The names that a statement of a module defines by `def`, `import` or assignment."""
+    if isinstance(node, ast.FunctionDef):
+        return {node.name}
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    return set().union(*map(_names, getattr(node, "targets", [])))
 
 
 def _untouched(out):
     return out is None or out is ... or (isinstance(out, list) and any(x is ... for x in out))
 
 
-def _first_problem(got, expected, rtol):
-    return next((p for g, e in zip(got, expected) if (p := _problem(g, e, rtol))), None)
-
-
-def _problem(got, expected, rtol):
-    """One sentence on how `got` departs from `expected`, or None."""
-    if isinstance(got, _Raised):
-        if isinstance(expected, _Raised) and got == expected:
-            return None
-        return f"it raised {got.kind}: {got.text.splitlines()[0] if got.text else 'no message'}"
-    if isinstance(expected, _Raised):
-        return "it returned a value where an error is expected."
-    if isinstance(expected, list):
-        if not isinstance(got, list):
-            return f"it returned one value where a sequence of {len(expected)} is expected."
-        if len(got) != len(expected):
-            return f"it returned {len(got)} values where {len(expected)} are expected."
-        return _first_problem(got, expected, rtol)
-    if isinstance(expected, np.ndarray) and expected.dtype.kind in "biuf":
-        if not isinstance(got, np.ndarray) or got.dtype.kind not in "biuf":
-            kind = "sequence" if isinstance(got, list) else type(got).__name__
-            return f"it returned a {kind} where a number or tensor is expected."
-        if got.shape != expected.shape:
-            return f"it returned shape {got.shape} where {expected.shape} is expected."
-        if np.isnan(got).any() and not np.isnan(expected).any():
-            return "it returned NaN: is there a division by zero or the root of a negative number?"
-        got, expected = got.astype(float), expected.astype(float)
-        scale = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
-        if np.allclose(got, expected, rtol=0, atol=rtol * scale, equal_nan=True):
-            return None
-        with np.errstate(invalid="ignore"):  # infinite on both sides
-            worst = np.nanmax(np.abs(got - expected))
-        return f"it differs from the expected values by up to {worst:.3g}."
-    # A value that answers a question says no more than this, or it would give the answer away.
-    return None if type(got) is type(expected) and got == expected else "it is another value."
+def _order(name):
+    lesson, number = name.split(".")
+    return int(lesson), int(number)
