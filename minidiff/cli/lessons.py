@@ -1,6 +1,7 @@
 """What `minidiff lessons ACTION` does: each is a function from parsed arguments to an exit code."""
 
 from ..course import lessons as course
+from ..errors import UserError
 from ..files import check_writable
 
 
@@ -15,7 +16,7 @@ def run(args):
     try:
         print(*course.run(args.files) or ["nothing changed"], sep="\n")
     except RuntimeError as error:  # a cell failed; the text says which
-        raise ValueError(str(error)) from error
+        raise UserError(str(error)) from error
     return 0
 
 
@@ -45,15 +46,16 @@ def release(args):
 
 
 def check(args):
-    """Writes the table of marks and prints a line about it."""
+    """Writes the table of marks, which grows as they come, and prints a line about it."""
     from ..course import marking
 
     check_writable(args.out)
-    notebooks = list(marking.mark_all(args.files, args.jobs))
-    marks = [mark for rows in notebooks for mark in rows]
-    marking.write_csv(marks, args.out)
+    marks, count = [], 0
+    for count, rows in enumerate(marking.mark_all(args.files, args.jobs), 1):
+        marks += rows
+        marking.write_csv(marks, args.out)
     right = sum(mark.status == marking.CORRECT for mark in marks)
-    print(f"{args.out}: {len(notebooks)} notebooks, {right} of {len(marks)} rows correct")
+    print(f"{args.out}: {count} notebooks, {right} of {len(marks)} rows correct")
     return 0
 
 

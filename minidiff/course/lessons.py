@@ -1,8 +1,10 @@
 """The stored lessons: run them in place, and find what would spoil them for a reader or a test."""
 
+import asyncio
 import copy
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ipykernel.kernelspec
@@ -14,10 +16,12 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from tqdm.auto import tqdm
 
 from minidiff.course.lint import findings
+from minidiff.errors import UserError, shown
 from minidiff.files import atomic_write
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PICTURES = {".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp"}
 _METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -42,9 +46,9 @@ def run(paths=None, timeout=600):
     """
     changed = []
     for path in tqdm(paths_of(paths), desc="lessons", disable=None):
-        before = path.read_text(encoding="utf-8")
-        after = nbformat.writes(normalise(_execute(path, before, timeout))) + "\n"
-        if after != before:
+        before = path.read_bytes()
+        after = nbformat.writes(normalise(_execute(path, read(path), timeout))) + "\n"
+        if after.encode() != before:
             _write(path, after)
             changed.append(path)
     return changed
@@ -54,7 +58,7 @@ def lint(paths=None):
     """What is wrong with stored lessons, by default all: one text per finding, none when clean."""
     found, samples = [], {}
     for path in paths_of(paths):
-        nb = nbformat.read(path, as_version=4)
+        nb = read(path)
         found += [f"{path.name}: {text}" for text in findings(path, nb)]
         if nb != normalise(nb):
             found.append(f"{path.name}: not in the form that `minidiff lessons run` writes")
@@ -86,7 +90,8 @@ def normalise(nb):
                 out.execution_count = cell.execution_count
             if out.output_type == "error":  # a traceback holds colours and paths of the machine
                 out.traceback = [f"{out.ename}: {out.evalue}"]
-            if view := out.get("data", {}).get(WIDGET):
+            view = out.get("data", {}).get(WIDGET)
+            if isinstance(view, dict) and "model_id" in view:
                 view.model_id = widgets.setdefault(view.model_id, f"widget-{len(widgets) + 1}")
     return nb
 
@@ -94,14 +99,38 @@ def normalise(nb):
 def paths_of(paths):
     """The lessons asked for, by default all of them; FileNotFoundError for one that is missing."""
     paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
+    if not paths:
+        raise FileNotFoundError(f"No lessons at {NOTEBOOKS}: name the notebooks that are meant.")
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"No lesson at {path}.")
     return paths
 
 
-def _execute(path, text, timeout):
-    nb, at = nbformat.reads(text, as_version=4), 0
+def read(path):
+    """The notebook at `path`; UserError for a file that is none."""
+    try:
+        nb = nbformat.reads(Path(path).read_text(encoding="utf-8"), as_version=4)
+        nbformat.validate(nb)
+        nbformat.writes(nb).encode()
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001 (a file may be broken in any way)
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UserError(f"{shown(path)} is no notebook: {reason[0]:.90}") from error
+    return nb
+
+
+def picture_beside(path, name):
+    """The picture that the notebook at `path` calls `name`; None unless it lies in its folder."""
+    folder = Path(path).parent.resolve()
+    file = (folder / name).resolve()
+    inside = file.is_relative_to(folder) and file.suffix.lower() in PICTURES
+    return file if inside and file.is_file() else None
+
+
+def _execute(path, nb, timeout):
+    at = 0
 
     def remember(cell, cell_index):
         nonlocal at
@@ -120,7 +149,7 @@ def _execute(path, text, timeout):
     # Lessons are stored as the CPU computes them.
     env = {key: value for key, value in os.environ.items() if key != "MINIDIFF_DEVICE"}
     try:
-        client.execute(env=env, stderr=subprocess.DEVNULL)
+        _finish(client.async_execute(env=env, stderr=subprocess.DEVNULL))
     except CellExecutionError as error:
         raise RuntimeError(f"{path.name}, cell {at}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
@@ -133,6 +162,20 @@ def _execute(path, text, timeout):
                 line = out.text.strip().splitlines()[0]
                 raise RuntimeError(f"{path.name}, cell {number}: wrote to stderr: {line}")
     return nb
+
+
+def _finish(work):
+    """Runs a coroutine to its end. Ctrl-C ends it, cleanly, and is a KeyboardInterrupt.
+
+    In a thread, since nbclient takes signals for itself in the main one.
+    """
+    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
+        loop = runner.get_loop()
+        try:
+            return pool.submit(runner.run, work).result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+            raise
 
 
 def _write(path, text):
