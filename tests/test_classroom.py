@@ -83,20 +83,22 @@ def test_prose_no_longer_offers_solutions(offered, left):
 
 
 def test_pictures_come_along_and_nothing_is_overwritten(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "a.png").write_bytes(b"png")
+    old = tmp_path / "old"
+    (old / "pictures").mkdir(parents=True)
+    (old / "pictures" / "a.png").write_bytes(b"png")
     (tmp_path / "secret.png").write_bytes(b"png")
     prose = (
-        "![a](pictures/a.png) ![b](../secret.png) ![c](none.png) ![d](https://example.org/d.png)"
+        "![a](pictures/a.png) ![b](../secret.png) ![c](none.png) ![d](https://example.org/d.png) "
+        f"![e]({tmp_path}/secret.png) ![f](/etc/passwd) ![g](90_a.ipynb)"
     )
-    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell(prose)]), tmp_path / "90_a.ipynb")
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell(prose)]), old / "90_a.ipynb")
     folder = tmp_path / "new" / "class"
-    assert classroom.student(folder, [tmp_path / "90_a.ipynb"]) == [folder / "90_a.ipynb"]
+    assert classroom.student(folder, [old / "90_a.ipynb"]) == [folder / "90_a.ipynb"]
     names = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
     assert names == ["90_a.ipynb", "pictures/a.png"]
     (folder / "90_a.ipynb").write_text("work")
     with pytest.raises(FileExistsError, match=r"90_a.ipynb exists already; choose another"):
-        classroom.student(folder, [PATHS[0], tmp_path / "90_a.ipynb"])
+        classroom.student(folder, [PATHS[0], old / "90_a.ipynb"])
     assert (folder / "90_a.ipynb").read_text() == "work"
     assert not (folder / PATHS[0].name).exists()
 

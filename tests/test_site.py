@@ -1,6 +1,7 @@
 """The site: every lesson is there, nothing in it points outside, every picture is described."""
 
 import base64
+import functools
 import io
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from minidiff.notebook import figures as canvas
 STEMS = [path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb"))]
 
 
+@functools.cache  # a page that all others link to is parsed once
 def soup_of(page):
     return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
 
@@ -141,11 +143,57 @@ def test_links_to_lessons_lead_to_pages_and_others_fall_away(tmp_path):
 
 
 def test_building_twice_changes_nothing(tmp_path):
-    path = lessons.NOTEBOOKS / f"{STEMS[0]}.ipynb"
-    first, again = (
-        {p.name: p.read_bytes() for p in site.build(tmp_path, [path])} for _ in range(2)
+    path, made = tmp_path / "90_made.ipynb", []
+    frames = [Image.new("RGB", (8, 6), (50 * i, 0, 0)) for i in range(2)]
+    moving = output(canvas.apng(frames, fps=5, hold=2))
+    cells = [v4.new_markdown_cell("# 90 Made"), v4.new_code_cell("draw()", outputs=[moving])]
+    nbformat.write(v4.new_notebook(cells=cells), path)
+    for _ in range(2):
+        site.build(tmp_path / "site", [path])
+        files = [file for file in (tmp_path / "site").rglob("*") if file.is_file()]
+        made.append({file: file.read_bytes() for file in files})
+    assert made[0] == made[1] and len([file for file in made[0] if file.suffix == ".webp"]) == 2
+
+
+def test_nothing_comes_along_from_outside_the_folder(tmp_path):
+    folder = tmp_path / "lessons"
+    (folder / "pictures").mkdir(parents=True)
+    for file in ("secret.png", "lessons/pictures/cat.png", "lessons/marks.csv"):
+        (tmp_path / file).write_bytes(png(Image.new("RGB", (4, 4))))
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    names = [f"{tmp_path}/secret.png", "../secret.png", "link.png", "marks.csv", "/etc/passwd"]
+    pictures = " ".join(f"![a {i}]({name})" for i, name in enumerate(names))
+    soup = page_of(folder, v4.new_markdown_cell(f"{pictures} ![a cat](pictures/cat.png)"))
+    assert [image["src"] for image in soup.select("main img")] == ["90_made/cat.png"]
+    assert "a 0 a 1 a 2 a 3 a 4" in soup.find("main").text
+    files = [f.name for f in (folder / "site" / "90_made").iterdir()]
+    assert files == ["cat.png"]
+
+
+def test_titles_summaries_and_outlines_are_text(tmp_path):
+    title = '# Why `<script>alert(1)</script>`\n\nIt is `<b>x</b>`.\n\n## When `x<y` & "so"'
+    path = tmp_path / "90_made.ipynb"
+    nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell(title)]), path)
+    index, page = (soup_of(file) for file in site.build(tmp_path / "site", [path]))
+    for soup in (index, page):
+        assert [tag for tag in soup.select("script") if not tag.get("src")] == []
+    assert "Why <script>alert(1)</script>" in page.title.text
+    assert (
+        index.select_one(".contents li").text.split()
+        == "Why <script>alert(1)</script> It is <b>x</b>.".split()
     )
-    assert first == again
+    [link] = page.select(".outline a")
+    assert link.text == 'When x<y & "so"' == page.h2.text
+    assert link["href"] == f"#{page.h2['id']}"
+
+
+def test_widget_metadata_of_other_programs_is_no_matter(tmp_path):
+    shown = v4.new_code_cell("3", outputs=[v4.new_output("display_data", {"text/plain": "3"})])
+    nb = v4.new_notebook(cells=[v4.new_markdown_cell("# 90 Made"), shown])
+    nb.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {}}
+    nbformat.write(nb, tmp_path / "90_made.ipynb")
+    index, page = site.build(tmp_path / "site", [tmp_path / "90_made.ipynb"])
+    assert soup_of(page).h1.text == "90 Made"
 
 
 def test_bad_input_is_one_sentence(tmp_path):

@@ -41,11 +41,11 @@ def student(folder, paths=None):
     """
     texts, pictures = {}, {}
     for path in lessons.paths_of(paths):
-        nb = without_solutions(nbformat.read(path, as_version=4))
+        nb = without_solutions(lessons.read(path))
         texts[Path(folder) / path.name] = nbformat.writes(nb) + "\n"
         for name in _PICTURE.findall("".join(cell.source for cell in nb.cells)):
-            if (path.parent / name).is_file() and ".." not in Path(name).parts:
-                pictures[Path(folder) / name] = path.parent / name
+            if file := lessons.picture_beside(path, name):
+                pictures[Path(folder) / file.relative_to(path.parent.resolve())] = file
     _write(texts)
     for new, old in pictures.items():
         new.parent.mkdir(parents=True, exist_ok=True)
@@ -71,11 +71,11 @@ def release(folder, paths=None):
 
 def sheet(path):
     """The exercises of the lesson at `path` as an nbgrader source notebook; None if it has none."""
-    nb = without_solutions(nbformat.read(path, as_version=4))
+    nb = without_solutions(lessons.read(path))
     declared = exercises_of(path.name[:2])
     if not declared:
         return None
-    title = nb.cells[0].source.splitlines()[0].lstrip("# ")
+    title = "".join(cell.source for cell in nb.cells[:1]).partition("\n")[0].lstrip("# ")
     introduction = new_markdown_cell(_INTRODUCTION.format(title=title, first=declared[0].name))
     cells = [_locked(introduction, "introduction")]
     setups = [cell.source for cell in nb.cells if "setup" in cell.metadata.get("tags", [])]

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import jinja2
-import nbformat
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_output
 from PIL import Image
 from tqdm.auto import tqdm
 
-from minidiff.course.lessons import NOTEBOOKS, WIDGET
+from minidiff.course.lessons import WIDGET, paths_of, picture_beside, read
+from minidiff.errors import UserError
 
 FILES = Path(__file__).with_name("files")
 _ALT = 240  # characters: a description is read out in one go
@@ -58,15 +58,16 @@ def build(folder, paths=None):
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"folder must be a folder to write the site into, got {folder}.")
-    paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
-    for path in paths:
-        if not path.is_file():
-            raise FileNotFoundError(f"No lesson at {path}.")
+    paths = paths_of(paths)
+    notebooks = [read(path) for path in paths]
     shutil.copytree(FILES / "static", folder / "static", dirs_exist_ok=True)
     pages = {path.name: f"{path.stem}.html" for path in paths}
-    lessons = [_lesson(path, folder, pages) for path in tqdm(paths, desc="site", disable=None)]
+    shown = tqdm(list(zip(paths, notebooks)), desc="site", disable=None)
+    lessons = [_lesson(path, nb, folder, pages) for path, nb in shown]
     loader = jinja2.FileSystemLoader(FILES)
-    templates = jinja2.Environment(loader=loader, trim_blocks=True, lstrip_blocks=True)
+    templates = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
     page, written = templates.get_template("page.html.j2"), [folder / "index.html"]
     contents = templates.get_template("contents.html.j2").render(lessons=lessons)
     _write(written[0], contents)
@@ -80,9 +81,10 @@ def _write(path, text):
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _lesson(path, folder, pages):
-    nb, store = nbformat.read(path, as_version=4), folder / path.stem
+def _lesson(path, nb, folder, pages):
+    store = folder / path.stem
     store.mkdir(parents=True, exist_ok=True)
+    nb.metadata.pop("widgets", None)  # nbconvert would show live what has no kernel here
     lesson = Lesson(pages[path.name])
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "code":
@@ -96,7 +98,7 @@ def _lesson(path, folder, pages):
         template_name="cells", extra_template_basedirs=[str(FILES)], exclude_anchor_links=True
     )
     soup = BeautifulSoup(exporter.from_notebook_node(nb)[0], "html.parser")
-    _mend(soup, path.parent, store, pages)
+    _mend(soup, path, store, pages)
     lesson.title = soup.h1.get_text() if soup.h1 else path.stem
     first = soup.h1.find_next("p") if soup.h1 else None
     lesson.summary = _told(_sentences(first.get_text())) if first else ""
@@ -115,7 +117,12 @@ def _output(out, alt, store, name):
         return _html('<p class="note">In JupyterLab, live controls stand here.</p>')
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return _html(_figure(base64.b64decode(data[kind]), alt, store, name))
+            try:
+                content = base64.b64decode(data[kind])
+                picture = Image.open(io.BytesIO(content))
+            except (TypeError, ValueError, OSError, Image.DecompressionBombError) as error:
+                raise UserError(f"{store.name}: the picture {name} cannot be read") from error
+            return _html(_figure(picture, content, alt, store, name))
     if "image/svg+xml" in data:
         _write(store / f"{name}.svg", "".join(data["image/svg+xml"]))
         return _html(_image(f"{store.name}/{name}.svg", alt))
@@ -127,12 +134,12 @@ def _html(text):
 
 
 def _image(source, alt, size=""):
-    return f'<img src="{source}" alt="{html.escape(alt)}" loading="lazy"{size}>'
+    return f'<img src="{html.escape(source)}" alt="{html.escape(alt)}" loading="lazy"{size}>'
 
 
-def _figure(data, alt, store, name):
+def _figure(picture, data, alt, store, name):
     """The picture as a file, or as files if it moves: HTML that shows its last frame."""
-    picture, sources, times = Image.open(io.BytesIO(data)), [], []
+    sources, times = [], []
     count = getattr(picture, "n_frames", 1)
     for i in range(count):
         picture.seek(i)
@@ -147,7 +154,7 @@ def _figure(data, alt, store, name):
         sources.append(f"{store.name}/{name}{suffix}.{kind}")
         times.append(f"{picture.info.get('duration', 0):.0f}")
     image = _image(sources[-1], alt, f' width="{picture.width}" height="{picture.height}"')
-    moves = f' data-frames="{" ".join(sources)}" data-times="{" ".join(times)}"'
+    moves = f' data-frames="{html.escape(" ".join(sources))}" data-times="{" ".join(times)}"'
     return f"<figure{moves if count > 1 else ''}>{image}</figure>"
 
 
@@ -202,7 +209,7 @@ def _plain(text):
     return " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).split())
 
 
-def _mend(soup, notebooks, store, pages):
+def _mend(soup, path, store, pages):
     """Places to link to, links between lessons, files that lessons name, tables in their boxes."""
     for heading in soup.select("h2, h3"):
         heading["id"] = "-".join(heading.get_text().split())  # as JupyterLab names them
@@ -215,9 +222,14 @@ def _mend(soup, notebooks, store, pages):
         else:
             link.unwrap()  # what is no lesson does not come along
     for image in soup.select("img[src]"):
-        file = notebooks / image["src"]
-        if file.is_file() and not image["src"].startswith(f"{store.name}/"):
+        if image["src"].startswith(f"{store.name}/") or re.match(r"\w+:|//", image["src"]):
+            continue
+        if file := picture_beside(path, image["src"]):
             shutil.copy(file, store / file.name)
             image["src"] = f"{store.name}/{file.name}"
+        else:
+            image.replace_with(
+                image.get("alt", "")
+            )  # what is no picture of its own does not, either
     for table in soup.select("table"):
         table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
