@@ -3,18 +3,25 @@
     python tests/planted_bugs.py             every bug against its unit tests (two minutes)
     python tests/planted_bugs.py --lessons   the bugs that name a lesson against that lesson, too
 
-A bug that nothing finds is printed as MISSED, and the exit code is 1.
+A bug counts as found if a test fails with it and passes without. One that nothing finds is printed
+as MISSED, and the exit code is 1.
 """
 
 import argparse
+import multiprocessing
+import multiprocessing.forkserver
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
+# None of them imports minidiff, which each run takes from the copy.
+PRELOADED = ["torch", "pytest", "nbval.plugin", "nbconvert", "diffusers"]
+START = "forkserver" if sys.platform == "linux" else "spawn"
 ROOT = Path(__file__).parents[1]
 
 
@@ -126,46 +133,106 @@ BUGS = [
 ]
 
 
-def found(bug, path):
-    """Whether running `path` (relative to the repository) fails once the bug is planted."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for part in ("minidiff", "tests", "notebooks"):
-            shutil.copytree(ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "datasets").symlink_to(ROOT / "datasets")
-        shutil.copy(ROOT / "pyproject.toml", copy)
-        file = copy / "minidiff" / bug.file
-        text = file.read_text(encoding="utf-8")
-        if text.count(bug.right) != 1:
+class Copy:
+    """A copy of the library in `folder`, to plant bugs in; weights and lessons are only linked to."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        for part in ("minidiff", "tests"):
+            shutil.copytree(ROOT / part, self.folder / part, ignore=left_out, copy_function=linked)
+        for part in ("notebooks", "datasets", "pyproject.toml"):
+            (self.folder / part).symlink_to(ROOT / part)
+        self._end_server()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._end_server()
+
+    def failing(self, path, bug=None):
+        """The test in `path` that fails first with the bug planted; None if all of them pass."""
+        file = bug and self.folder / "minidiff" / bug.file
+        text = bug and file.read_text(encoding="utf-8")
+        if bug and text.count(bug.right) != 1:
             raise ValueError(f"{bug.name}: {bug.right!r} is not exactly once in {bug.file}")
-        file.write_text(text.replace(bug.right, bug.wrong), encoding="utf-8")
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", path],
-            cwd=copy,
-            env=os.environ | {"PYTHONPATH": str(copy)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode not in (0, 1):  # 1: a test failed; more: pytest itself did
-            raise RuntimeError(f"{bug.name}: pytest could not run {path}\n{done.stdout[-2000:]}")
-        return done.returncode == 1
+        try:
+            if bug:
+                file.write_text(text.replace(bug.right, bug.wrong), encoding="utf-8")
+            return self._run(path)
+        finally:
+            if bug:
+                file.write_text(text, encoding="utf-8")
+
+    def _run(self, path):
+        context = multiprocessing.get_context(START)
+        if START == "forkserver":  # each run is a fork of a process that has imported torch already
+            context.set_forkserver_preload(PRELOADED)
+        told, theirs = context.Pipe(duplex=False)
+        log = self.folder / "log.txt"
+        process = context.Process(target=run, args=(self.folder, path, log, theirs))
+        process.start()
+        theirs.close()
+        try:
+            code, failed = told.recv()
+        except EOFError:
+            code, failed = "no code", None
+        process.join()
+        if (code, bool(failed)) not in ((0, False), (1, True)):  # else pytest itself has failed
+            raise RuntimeError(f"pytest could not run {path}\n{log.read_text()[-2000:]}")
+        return failed
+
+    def _end_server(self):
+        """Whoever forks next, here or in another test, gets a server with what it has preloaded."""
+        if START == "forkserver":
+            multiprocessing.forkserver._forkserver._stop()
+
+
+def left_out(folder, names):
+    return {"__pycache__", "e2e"} & set(names)
+
+
+def linked(source, target):
+    """Copies what a bug may be planted in, or that asks where it lies; links the rest."""
+    copied = Path(source).suffix == ".py"
+    return shutil.copy(source, target) if copied else os.symlink(source, target)
+
+
+def run(folder, path, log, told):
+    """In a process of its own: tells pytest's exit code and the first test that failed."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.chdir(folder)
+    # A file that has changed twice in a second would be taken for its old bytecode.
+    sys.dont_write_bytecode = True
+    os.environ |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    sys.path.insert(0, str(folder))
+    failed = []
+
+    class Failed:
+        def pytest_runtest_logreport(self, report):
+            failed.extend([report.nodeid] if report.failed else [])
+
+    code = pytest.main(["-x", "-q", path], plugins=[Failed()])
+    told.send((int(code), (failed or [None])[0]))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lessons", action="store_true", help="run the lessons as well")
-    missed = 0
-    for bug in BUGS:
-        paths = [f"tests/{bug.test}"]
-        if parser.parse_args().lessons and bug.lesson:
-            paths.append(f"notebooks/{bug.lesson}.ipynb")
-        for path in paths:
-            caught = found(bug, path)
-            missed += not caught
-            print(
-                f"{'found ' if caught else 'MISSED'}  {path:32} {bug.file}: {bug.name}", flush=True
-            )
+    lessons, missed = parser.parse_args().lessons, 0
+    with tempfile.TemporaryDirectory() as folder, Copy(folder) as copy:
+        for bug in BUGS:
+            paths = [f"tests/{bug.test}"]
+            if lessons and bug.lesson:
+                paths.append(f"notebooks/{bug.lesson}.ipynb")
+            for path in paths:
+                failed = copy.failing(path, bug)
+                caught = bool(failed) and not copy.failing(path if "ipynb" in path else failed)
+                missed += not caught
+                said = "found " if caught else "MISSED"
+                print(f"{said}  {path:32} {bug.file}: {bug.name}", flush=True)
     return bool(missed)
 
 
