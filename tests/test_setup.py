@@ -1,11 +1,14 @@
 """The set-up files say the same thing, and the core stays small."""
 
+import json
 import re
 import subprocess
 import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parents[1]
 EVENING = """
@@ -71,6 +74,20 @@ def test_readme_gives_the_commands_that_ci_runs():
     install = 'python -m pip install -r requirements.txt -e ".[test]"'
     assert install in readme and install in ci
     assert "python -m pytest" in readme and "python -m pytest" in ci
+
+
+def test_container_and_hooks_take_the_pinned_versions():
+    """The container installs the pins; the hooks are modules of the environment, so nothing else."""
+    lines = (ROOT / ".devcontainer" / "devcontainer.json").read_text().splitlines()
+    container = json.loads("\n".join(line for line in lines if not line.startswith("//")))
+    assert "pip install -r requirements.txt -e '.[test]'" in container["postCreateCommand"]
+    [local] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert local["repo"] == "local"
+    assert {hook["language"] for hook in local["hooks"]} == {"system"}
+    modules = [hook["entry"].split()[:3] for hook in local["hooks"]]
+    assert [words[:2] for words in modules] == [["python", "-m"]] * 3
+    assert {words[2] for words in modules} == {"ruff", "minidiff"}
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == project()["version"]
 
 
 def test_importing_the_library_stays_light():
