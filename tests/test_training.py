@@ -384,3 +384,9 @@ def test_bad_runs(tmp_path):
         list(train(other, point_data(), state=tmp_path / "s.pt", resume=True, **SETTINGS))
     with pytest.raises(UserError, match="cuda"):
         list(train(tiny(), point_data(), device="cuda:99", **SETTINGS))
+
+
+def test_a_model_trains_where_it_is_whatever_the_commands_are_told(monkeypatch):
+    """MINIDIFF_DEVICE is for commands: a lesson's model, data and judge stay on one device."""
+    monkeypatch.setenv("MINIDIFF_DEVICE", "nowhere")
+    assert len(losses(tiny(), images=64)) == 2
