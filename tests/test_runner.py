@@ -79,6 +79,7 @@ def test_who_marks_cannot_be_killed_or_leaves_what_is_marked(tmp_path):
     assert pranks.honest_rows(table) == len(EXERCISES) * (2 if asked.stdout == "0\n" else 1)
 
 
+# 01.2 is the cell number 3, after two setup cells and 01.1.
 SENDS = """import gc
 from multiprocessing.connection import Connection
 for c in gc.get_objects():
@@ -94,7 +95,7 @@ FORGED = {
     "imports the solution": "from minidiff.course.exercises.lesson01 import noised\n",
     "looks for the solution": "import gc\n"
     "noised = next(f for f in gc.get_objects() if getattr(f, '__name__', '') == 'noised')\n",
-    "sends nothing": SENDS.format(b"[2, null, []]"),
+    "sends nothing": SENDS.format(b"[3, null, []]"),
     "sends a mark": SENDS.format(b'["correct", "=1+1"]'),
 }
 

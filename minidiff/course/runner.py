@@ -65,12 +65,14 @@ def _asked(name, source):
 
 
 def _outcome(replies, number, seconds):
-    """The Outcome that the process replies for its cell `number`."""
+    """The Outcome that the process replies for its cell `number`; what came too late is passed over."""
+    said, end = -1, time.monotonic() + seconds
     try:
-        replied = replies.get(timeout=seconds)
-        if not replied:
-            return Outcome(not_run="its cell ended the process that it ran in")
-        said, error, outputs = from_text(replied)
+        while said < number:
+            replied = replies.get(timeout=max(0, end - time.monotonic()))
+            if not replied:
+                return Outcome(not_run="its cell ended the process that it ran in")
+            said, error, outputs = from_text(replied)
         if said != number or not isinstance(error, (str, type(None))):
             raise ValueError
         return Outcome(outputs, error)
@@ -115,7 +117,7 @@ def _started(cells, folder):
             time.sleep(1)
         finally:
             watch.cancel()
-    return process, _listen(replies, len(cells) + 1), stop
+    return process, _listen(replies, 2 * len(cells) + 1), stop  # some may be forged
 
 
 def _listen(replies, count):
