@@ -8,6 +8,6 @@ from bench.commands import campaign
 def test_random_command_lines(seed):
     said = []
     seen = campaign(25, seed, say=lambda words, kinds: said.append((kinds, words)))
-    wrong = [(kinds, words) for kinds, words in said if kinds[1:] and words[0] != "lessons"]
+    wrong = [(kinds, words) for kinds, words in said if len(kinds) > 1]
     assert not wrong
     assert seen["exit 0"] > 2 and seen["exit 2"] > 2
