@@ -16,10 +16,8 @@ try:
 except ImportError:  # Windows, where threads stay as many as they are
     resource = None
 
-OFTEN, SELDOM = (
-    20,
-    2,
-)  # times a second that the system takes a core from a busy process, or a free one
+# times a second that the system takes a core from this process on a busy machine, and on a free one
+OFTEN, SELDOM = 20, 2
 SOON, LATER = 0.25, 10.0  # seconds until threads are given up, and of calm until taken again
 
 
