@@ -3,7 +3,7 @@
 import torch
 
 from minidiff.course.exercises import exercise
-from minidiff.schedules import cosine
+from minidiff.schedules import cosine, flow
 
 
 def std_of_sum():
@@ -53,16 +53,19 @@ def _points(seed=0):
     return torch.randn(2, 4, 2, generator=generator).unbind()
 
 
-def _at(*times, seed=0):
+def _at(schedule, *times, seed=0):
     x, eps = _points(seed)
-    return cosine, x, *map(torch.tensor, times), eps
+    return schedule, x, *map(torch.tensor, times), eps
 
 
 exercise(
     "01.2",
     level=1,
     solution=noised,
-    inputs=lambda: [(*_points(), 0.64), (*_points(1), 0.1)],
+    inputs=lambda: [
+        (*_points(seed), torch.tensor(alpha_bar))
+        for seed, alpha_bar in enumerate([0.64, 0.1, 1.0, 0.0])
+    ],
     task=r"Write `noised`, which takes clean data $x_0$ and noise $\epsilon$ to $x_t$ in one "
     r"jump, given DDPM's $\bar\alpha_t$.",
     hint=r"$\bar\alpha_t$ is a share of the variance; what multiplies data and noise is a root.",
@@ -137,11 +140,20 @@ def _recovered_raw_noise(schedule, x, t, eps):
     return (x - eps) / schedule(t)[0]
 
 
+def _recovered_circle(schedule, x, t, eps):
+    alpha, _ = schedule(t)
+    return (x - (1 - alpha**2).sqrt() * eps) / alpha
+
+
+def _recovered_cosine(schedule, x, t, eps):
+    return recovered(cosine, x, t, eps)
+
+
 exercise(
     "01.4",
     level=2,
     solution=recovered,
-    inputs=lambda: [_at(0.3), _at(0.8, seed=1)],
+    inputs=lambda: [_at(cosine, 0.3), _at(flow, 0.3, seed=1), _at(flow, 0.9), _at(cosine, 0.0)],
     task=r"Write `recovered`, the jump backwards: given $x_t$, $t$ and the noise $\epsilon$ "
     r"that is in it, return $x_0$.",
     hint=r"Solve $x_t = \alpha x_0 + \sigma \epsilon$ for $x_0$.",
@@ -150,6 +162,8 @@ exercise(
         _recovered_adds: "the noise was added on the way there, so it is subtracted on the way back.",
         _recovered_divides_x_only: "divide all of x - sigma eps by alpha, the noise too.",
         _recovered_raw_noise: "x holds sigma times eps, not eps itself.",
+        _recovered_circle: "sigma is not sqrt(1 - alpha^2) on every schedule: ask `schedule`.",
+        _recovered_cosine: "call the `schedule` that is given, not `cosine`: others come too.",
     },
 )
 
@@ -178,6 +192,19 @@ def _further_forgets_shrinking(schedule, x, s, t, eps):
     return alpha / alpha_s * x + (sigma**2 - sigma_s**2).sqrt() * eps
 
 
+def _further_circle(schedule, x, s, t, eps):
+    ratio = schedule(t)[0] / schedule(s)[0]
+    return ratio * x + (1 - ratio**2).sqrt() * eps
+
+
+def _further_cosine(schedule, x, s, t, eps):
+    return further(cosine, x, s, t, eps)
+
+
+def _further_sigma_of_t(schedule, x, s, t, eps):
+    return schedule(t)[0] / schedule(s)[0] * x + schedule(t)[1] * eps
+
+
 def _further_from_data(schedule, x, s, t, eps):
     alpha, sigma = schedule(t)
     return alpha * x + sigma * eps
@@ -187,7 +214,12 @@ exercise(
     "01.5",
     level=3,
     solution=further,
-    inputs=lambda: [_at(0.2, 0.7), _at(0.5, 0.6, seed=1)],
+    inputs=lambda: [
+        _at(cosine, 0.2, 0.7),
+        _at(flow, 0.3, 0.6, seed=1),
+        _at(flow, 0.5, 1.0),
+        _at(cosine, 0.0, 0.6, seed=1),
+    ],
     task=r"Write `further`, which carries $x_s$ on to a noisier time $t$ without going back to the "
     r"data: $x_t = r\,x_s + \text{(some)}\,\epsilon$. Which $r$, and how much noise?",
     hint=r"Shrink by $r = \alpha_t / \alpha_s$, so that the signal fits. The old noise shrinks "
@@ -196,6 +228,9 @@ exercise(
         _further_subtracts_sigmas: "variances are subtracted, not standard deviations.",
         _further_without_root: "that is the variance of the noise to add: take its square root.",
         _further_forgets_shrinking: "the noise that is already in x shrinks too, by r.",
+        _further_circle: "1 - r^2 is right only where alpha^2 + sigma^2 = 1, which flow does without.",
+        _further_cosine: "call the `schedule` that is given, not `cosine`: others come too.",
+        _further_sigma_of_t: "sigma_t is all the noise that x_t holds; part of it is in x_s already.",
         _further_from_data: "that treats x_s as clean data: it has lost part of its signal already.",
     },
 )

@@ -11,11 +11,11 @@ def _generator():
 
 
 def _pairs():
-    """Clean points, noise, alpha and sigma at two noise levels."""
+    """Clean points, noise, alpha and sigma: two levels of a circle, then flow, then the data."""
     g = _generator()
     return [
-        (torch.randn(5, 2, generator=g), torch.randn(5, 2, generator=g), alpha, sigma)
-        for alpha, sigma in [(0.8, 0.6), (0.28, 0.96)]
+        (torch.randn(n, 2, generator=g), torch.randn(n, 2, generator=g), alpha, sigma)
+        for n, alpha, sigma in [(5, 0.8, 0.6), (5, 0.28, 0.96), (3, 0.7, 0.3), (1, 1.0, 0.0)]
     ]
 
 
@@ -36,6 +36,10 @@ def _v_backwards(x0, eps, alpha, sigma):
     return sigma * x0 - alpha * eps
 
 
+def _v_is_x(x0, eps, alpha, sigma):
+    return alpha * x0 + sigma * eps
+
+
 exercise(
     "02.1",
     level=1,
@@ -48,6 +52,7 @@ exercise(
         _v_adds: "the data is subtracted, not added.",
         _v_swaps: "alpha goes with the noise and sigma with the data: the reverse of x_t.",
         _v_backwards: "the sign of the whole is turned round.",
+        _v_is_x: "that is x_t; v has alpha at the noise, and the data subtracted.",
     },
 )
 
@@ -89,6 +94,10 @@ def _squares_sigma(x, eps_hat, alpha, sigma):
     return (x - sigma**2 * eps_hat) / alpha
 
 
+def _sigma_of_a_circle(x, eps_hat, alpha, sigma):
+    return (x - (1 - alpha**2) ** 0.5 * eps_hat) / alpha
+
+
 exercise(
     "02.3",
     level=2,
@@ -101,6 +110,7 @@ exercise(
         _no_division: "what is left is alpha * x0: divide it by alpha.",
         _adds_noise: "the noise is to be taken away, not added once more.",
         _squares_sigma: "sigma is the standard deviation of the noise and comes in unsquared.",
+        _sigma_of_a_circle: "sigma is not sqrt(1 - alpha^2) on every schedule: use the argument.",
     },
 )
 
@@ -127,9 +137,13 @@ def _mu_unshrunk(x, mu, std, alpha, sigma):
     return mu + alpha * std**2 / (alpha**2 * std**2 + sigma**2) * (x - mu)
 
 
+def _circle_share(x, mu, std, alpha, sigma):
+    return one_gaussian(x, mu, std, alpha, (1 - alpha**2) ** 0.5)
+
+
 def _noisy_numbers():
-    x = torch.linspace(-2, 4, 7)
-    return [(x, 2.0, 0.5, 0.8, 0.6), (x, -1.0, 1.5, 0.28, 0.96)]
+    bells = [(2.0, 0.5, 0.8, 0.6), (-1.0, 1.5, 0.28, 0.96), (1.0, 0.5, 0.7, 0.3), (1.0, 2.0, 1, 0)]
+    return [(torch.linspace(-2, 4, 7), *bell) for bell in bells]
 
 
 exercise(
@@ -145,6 +159,7 @@ exercise(
         _no_prior: "x / alpha forgets what is known about the data: it takes all noise for data.",
         _only_prior: "mu alone forgets what has been seen: x_t.",
         _plain_sigma: "variances add, not standard deviations: sigma is squared.",
+        _circle_share: "sigma^2 is not 1 - alpha^2 on every schedule: use the argument.",
         _mu_unshrunk: "x_t lies around alpha * mu, not around mu.",
     },
 )
@@ -175,9 +190,20 @@ def _not_normalised(x, means, weights, alpha, sigma):
     return weights[0] * torch.exp(-((x - alpha * means[0]) ** 2) / (2 * sigma**2))
 
 
+def _circle_bell(x, means, weights, alpha, sigma):
+    return share_of_first(x, means, weights, alpha, (1 - alpha**2) ** 0.5)
+
+
 def _two_places():
-    x = torch.linspace(-2, 2, 9)
-    return [(x, (-1.0, 1.0), (0.5, 0.5), 0.8, 0.6), (x, (-1.0, 2.0), (0.8, 0.2), 0.6, 0.8)]
+    """Tensors as in the lesson, so that `alpha * means` is right as well."""
+    return [
+        (torch.linspace(-2, 2, 9), torch.tensor(means), torch.tensor(weights), alpha, sigma)
+        for means, weights, alpha, sigma in [
+            ((-1.0, 1.0), (0.5, 0.5), 0.8, 0.6),
+            ((-1.0, 2.0), (0.8, 0.2), 0.6, 0.8),
+            ((0.5, -1.5), (0.3, 0.7), 0.4, 0.6),
+        ]
+    ]
 
 
 exercise(
@@ -193,6 +219,7 @@ exercise(
         _forgets_weights: "how frequent each value is counts too: multiply by the weights.",
         _forgets_alpha: "x_t lies around alpha * mean, not around mean.",
         _forgets_half: "the exponent is -(distance)^2 / (2 sigma^2): the 2 is missing.",
+        _circle_bell: "sigma is not sqrt(1 - alpha^2) on every schedule: use the argument.",
         _not_normalised: "the two shares must add up to 1: divide by the sum of both.",
     },
 )

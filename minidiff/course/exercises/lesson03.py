@@ -1,9 +1,11 @@
 """Exercises of lesson 03: the posterior, its noise, and DDPM's own letters."""
 
+import math
+
 import torch
 
 from minidiff.course.exercises import exercise
-from minidiff.schedules import DDPM, cosine
+from minidiff.schedules import DDPM, cosine, flow
 
 
 def noisy_steps():
@@ -36,6 +38,14 @@ def _cuts(t, T):
     return int(T * t), int(T * t) - 1
 
 
+def _not_rounded(t, T):
+    return T * t, T * t - 1
+
+
+def _rounds_up(t, T):
+    return math.ceil(T * t), math.ceil(T * t) - 1
+
+
 def _same(t, T):
     return round(T * t), round(T * t)
 
@@ -48,12 +58,21 @@ exercise(
     "03.2",
     level=1,
     solution=table_places,
-    inputs=lambda: [(1.0, 1000), (0.001, 1000), (0.29, 100), (0.57, 100)],
+    inputs=lambda: [
+        (1.0, 1000),
+        (0.001, 1000),
+        (0.29, 100),
+        (0.57, 100),
+        (0.07, 100),
+        (0.3333, 1000),
+    ],
     task="Write `table_places`, which returns two whole numbers for a time `t` and a table of `T` steps: our entry, and "
     "the timestep that diffusers gives the same noise level.",
     hint="The closest whole number to `T * t` is our entry; diffusers leaves the clean one out. Try `100 * 0.29`.",
     wrong={
         _cuts: "`int` cuts off: 100 * 0.29 is 28.999..., and becomes 28. Round to the nearest.",
+        _not_rounded: "two whole numbers are asked for: round `T * t` to the nearest.",
+        _rounds_up: "`ceil` rounds up: 100 * 0.07 is 7.000...01, and becomes 8. Round to the nearest.",
         _same: "diffusers' table has no entry for clean data, so its places are one lower.",
         _other_way: "off by one in the wrong direction: diffusers' last timestep is T - 1.",
     },
@@ -84,16 +103,30 @@ def _kept(now, nxt):
     return now[0] / nxt[0] * nxt[1] ** 2 / now[1]
 
 
-def _marks(*pairs):
-    """(now, nxt) of the cosine schedule for each (t, s)."""
-    return [tuple(cosine(torch.tensor(time).double()) for time in pair) for pair in pairs]
+def _on_a_circle(now, nxt):
+    (alpha, _), (alpha_s, _) = now, nxt
+    ratio = alpha / alpha_s
+    return ((1 - alpha_s**2) / (1 - alpha**2) * (1 - ratio**2)).sqrt()
+
+
+def _marks(*steps):
+    """(now, nxt) for each (schedule, t, s)."""
+    return [
+        tuple(schedule(torch.tensor(time).double()) for time in pair) for schedule, *pair in steps
+    ]
 
 
 exercise(
     "03.3",
     level=2,
     solution=fresh_noise,
-    inputs=lambda: _marks((0.9, 0.8), (0.6, 0.2), (0.3, 0.29)),
+    inputs=lambda: _marks(
+        (cosine, 0.9, 0.8),
+        (flow, 0.6, 0.2),
+        (cosine, 0.3, 0.29),
+        (flow, 0.9, 0.5),
+        (flow, 0.1, 0.0),
+    ),
     task="Write `fresh_noise`, the standard deviation that a step adds, from the noise budget: what `on_x` keeps of the "
     "old noise and what is added make up $\\sigma_s$. `now` is $(\\alpha_t, \\sigma_t)$, `nxt` is "
     "$(\\alpha_s, \\sigma_s)$.",
@@ -102,6 +135,7 @@ exercise(
         _variance: "that is the variance; the sampler multiplies noise by its square root.",
         _subtracts: "standard deviations do not add up; their squares, the variances, do.",
         _forward: "that is what the forward step from s to t adds: the budget is sigma_s, not sigma_t.",
+        _on_a_circle: "1 - alpha^2 is sigma^2 on some schedules only: use the sigmas that are given.",
         _kept: "that is the noise that is kept; asked is what must be added to it.",
     },
 )
@@ -136,10 +170,18 @@ def _swapped(x, eps_hat, now, nxt):
     return mean_from_eps(x, eps_hat, nxt, now)
 
 
+def _of_algorithm_2(x, eps_hat, now, nxt):
+    ratio = now[0] / nxt[0]
+    return (x - (1 - ratio**2) / now[1] * eps_hat) / ratio
+
+
 def _noisy_points():
     g = torch.Generator().manual_seed(0)
-    x, eps_hat = torch.randn(2, 5, 2, generator=g, dtype=torch.float64)
-    return [(x, eps_hat, now, nxt) for now, nxt in _marks((0.9, 0.8), (0.6, 0.2))]
+    steps = [(cosine, 0.9, 0.8), (flow, 0.6, 0.2), (cosine, 0.6, 0.2), (flow, 0.3, 0.0)]
+    return [
+        (*torch.randn(2, n, 2, generator=g, dtype=torch.float64), *marks)
+        for n, marks in zip((5, 5, 3, 1), _marks(*steps))
+    ]
 
 
 exercise(
@@ -155,6 +197,7 @@ exercise(
         _plus: "the guessed noise is taken out, so its sign is minus.",
         _takes_all: "that takes out all of the noise at t; only the share that came in since s goes.",
         _unscaled: "the division by alpha / alpha_s is missing: x at s holds more data than x at t.",
+        _of_algorithm_2: "1 - ratio^2 is the paper's beta, right only where alpha^2 + sigma^2 = 1.",
         _alpha_bar: "the ratio is that of alpha, the square root; you took alpha squared, alpha_bar.",
         _swapped: "t and s are swapped: `now` is the noisier time.",
     },
@@ -190,8 +233,12 @@ def _earlier_alpha_bar(x, eps_hat, k, beta, alpha_bar, z):
 
 def _table_steps():
     g, schedule = torch.Generator().manual_seed(0), DDPM(T=20, beta_min=0.01, beta_max=0.3)
-    x, eps_hat, z = torch.randn(3, 5, 2, generator=g, dtype=torch.float64)
-    return [(x, eps_hat, k, schedule.beta, schedule.alpha_bar, z) for k in (12, 2, 1)]
+    beta, alpha_bar = schedule.beta, schedule.alpha_bar
+    return [
+        (x, eps_hat, k, beta.clone(), alpha_bar.clone(), z)
+        for k in (20, 12, 2, 1)
+        for x, eps_hat, z in [torch.randn(3, 5, 2, generator=g, dtype=torch.float64)]
+    ]
 
 
 exercise(

@@ -30,10 +30,27 @@ def _away(x, x0_hat, alpha, sigma, alpha_s, sigma_s):
     return alpha_s * x0_hat + sigma_s * eps_hat
 
 
+def _sigma_of_a_circle(x, x0_hat, alpha, sigma, alpha_s, sigma_s):
+    return ddim_to(x, x0_hat, alpha, (1 - alpha**2) ** 0.5, alpha_s, sigma_s)
+
+
+def _unshrunk(x, x0_hat, alpha, sigma, alpha_s, sigma_s):
+    return alpha_s * x0_hat + sigma_s * (x - x0_hat) / sigma
+
+
 def _steps():
+    """Two steps on a circle, one on flow, and flow's last, to the data."""
     generator = torch.Generator().manual_seed(0)
-    x, x0_hat = torch.randn(2, 5, 2, generator=generator)
-    return [(x, x0_hat, 0.6, 0.8, 0.96, 0.28), (x, x0_hat, 0.28, 0.96, 0.6, 0.8)]
+    levels = [
+        (0.6, 0.8, 0.96, 0.28),
+        (0.28, 0.96, 0.6, 0.8),
+        (0.3, 0.7, 0.6, 0.4),
+        (0.9, 0.1, 1, 0),
+    ]
+    return [
+        (*torch.randn(2, n, 2, generator=generator), *level)
+        for n, level in zip((5, 5, 3, 1), levels)
+    ]
 
 
 exercise(
@@ -48,6 +65,8 @@ exercise(
     wrong={
         _noise_with_s: "that gives x back: eps_hat belongs to the x you have, so alpha and sigma of t make it.",
         _swapped: "alpha_s goes with x0_hat, sigma_s with eps_hat.",
+        _sigma_of_a_circle: "sigma is not sqrt(1 - alpha^2) on every schedule: use the argument.",
+        _unshrunk: "x holds alpha times the data: take alpha * x0_hat away, not x0_hat.",
         _away: "the sign of eps_hat is wrong: it is x minus alpha * x0_hat, over sigma.",
     },
 )
@@ -120,6 +139,11 @@ def _not_squared(eta, alpha, sigma, alpha_s, sigma_s):
     return eta * sigma_s * math.sqrt(1 - alpha * sigma_s / (alpha_s * sigma))
 
 
+def _on_a_circle(eta, alpha, sigma, alpha_s, sigma_s):
+    share = (1 - alpha_s**2) / (1 - alpha**2) * (1 - alpha**2 / alpha_s**2)
+    return eta * math.sqrt(share)
+
+
 def _in_units_of_t(eta, alpha, sigma, alpha_s, sigma_s):
     return eta * sigma * math.sqrt(1 - (alpha * sigma_s / (alpha_s * sigma)) ** 2)
 
@@ -132,6 +156,8 @@ exercise(
         (1.0, 0.6, 0.8, 0.8, 0.6),
         (0.5, 0.6, 0.8, 0.96, 0.28),
         (0.0, 0.6, 0.8, 0.8, 0.6),
+        (1.0, 0.3, 0.7, 0.6, 0.4),
+        (1.0, 0.9, 0.1, 1.0, 0.0),
     ],
     task="Write `added_std`: the standard deviation of the noise that a DDIM step adds at a given "
     r"`eta`, $\eta\,\sigma_s\sqrt{1 - (\alpha\sigma_s / (\alpha_s\sigma))^2}$. All arguments are "
@@ -140,6 +166,7 @@ exercise(
     wrong={
         _variance: "the square root is missing: a standard deviation, not a variance, is asked for.",
         _not_squared: "the ratio under the root has to be squared.",
+        _on_a_circle: "1 - alpha^2 is sigma^2 on some schedules only: use the sigmas that are given.",
         _in_units_of_t: "the noise is a part of sigma_s, the noise that x has after the step.",
     },
 )
@@ -213,15 +240,30 @@ def _euler(denoise, x, t, s):
     return x + (s - t) * (x - denoise(x, t)) / t
 
 
+def _stays_in_time(denoise, x, t, s):
+    velocity = (x - denoise(x, t)) / t
+    end = x + (s - t) * velocity
+    return x + (s - t) * (velocity + (end - denoise(end, t)) / t) / 2
+
+
+def _time_rises(denoise, x, t, s):
+    velocity = (x - denoise(x, t)) / t
+    end = x + (t - s) * velocity
+    return x + (t - s) * (velocity + (end - denoise(end, s)) / s) / 2
+
+
 def _goes_on_from_end(denoise, x, t, s):
     end = x + (s - t) * (x - denoise(x, t)) / t
     return end + (s - t) * (end - denoise(end, s)) / s
 
 
 def _mixture():
-    x = torch.randn(6, 2, generator=torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
     denoise = eight_gaussians().denoiser(flow)
-    return [(denoise, x, torch.tensor(0.8), torch.tensor(0.5)), (denoise, x, 0.4, 0.3)]
+    return [
+        (denoise, torch.randn(n, 2, generator=generator), torch.tensor(t), torch.tensor(s))
+        for n, t, s in [(6, 0.8, 0.5), (6, 0.4, 0.3), (1, 1.0, 0.9)]
+    ]
 
 
 exercise(
@@ -239,6 +281,8 @@ exercise(
         _asks_at_the_start: "the second velocity is that of the point reached, not of x.",
         _only_the_end: "only the second velocity is used; Heun takes the average of both.",
         _euler: "that is the first-order step alone; its velocity is still to be averaged.",
+        _stays_in_time: "the second velocity belongs to the time s, not t.",
+        _time_rises: "time falls, so the step is s - t, a negative number.",
         _goes_on_from_end: "that makes two whole steps; average the velocities, step once from x.",
     },
 )
