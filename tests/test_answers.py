@@ -46,5 +46,5 @@ def test_what_is_no_output_is_refused(text):
 
 @pytest.mark.parametrize("got", [[], [None], 7, None, [plain(1)] * 3])
 def test_a_mark_needs_an_output_for_each_input(got):
-    with pytest.raises(ValueError, match="exercise 01.2 has 2 inputs: got"):
+    with pytest.raises(ValueError, match="exercise 01.2 has 4 inputs: got"):
         judge("01.2", got)
