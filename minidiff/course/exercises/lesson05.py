@@ -22,6 +22,8 @@ exercise(
     hint="Every output channel has a 3x3 kernel for each input channel, and one bias.",
     wrong={
         3 * 3 * 4 * 32: "the 32 biases are missing.",
+        3 * 3 * 4 * 32
+        + 4: "there is one bias for each output channel, not for each input channel.",
         3 * 3 * 32 + 32: "each output channel has a kernel for each of the 4 input channels.",
         (3 * 3 * 4 + 1) * 32 * 14 * 14: "the same kernels slide over all 196 places, so the size "
         "of the picture does not count.",
@@ -77,11 +79,18 @@ def _piles_up(average, weights, decay):
     return [decay * old + new for old, new in zip(average, weights)]
 
 
+def _plain_mean(average, weights, decay):
+    return [(old + new) / 2 for old, new in zip(average, weights)]
+
+
 def _averages():
     g = torch.Generator().manual_seed(1)
     shapes = (3, 4), (5,)
-    average, weights = ([torch.randn(shape, generator=g) for shape in shapes] for _ in range(2))
-    return [(average, weights, 0.99), (average, weights, 0.9)]
+
+    def tensors():  # of its own for every call: an update in place is a right answer
+        return [torch.randn(shape, generator=g) for shape in shapes]
+
+    return [(tensors(), tensors(), decay) for decay in (0.99, 0.9)]
 
 
 exercise(
@@ -96,6 +105,7 @@ exercise(
         _forgets: "decay and 1 - decay are swapped: this one forgets nearly everything at once.",
         _piles_up: "the shares must add up to 1: the new weights count 1 - decay, or the average "
         "grows with every step.",
+        _plain_mean: "that is the plain mean of the two: decay says how much of the old one stays.",
     },
 )
 
@@ -159,6 +169,11 @@ def _by_width(query, key):
     return F.softmax(query @ key.T / query.shape[1], dim=1)
 
 
+def _over_everything(query, key):
+    scores = query @ key.T / math.sqrt(query.shape[1])
+    return scores.flatten().softmax(0).view_as(scores)
+
+
 def _raw_scores(query, key):
     return query @ key.T / math.sqrt(query.shape[1])
 
@@ -185,6 +200,7 @@ exercise(
         "shares.",
         _wrong_axis: "the softmax runs over the wrong axis: each row, one question, must add up "
         "to 1.",
+        _over_everything: "every row, one question, must add up to 1, not the whole table.",
         _by_width: "divide by sqrt(D), the typical size of a product, not by D.",
         _raw_scores: "these are the scores; the softmax that makes shares of them is missing.",
     },

@@ -21,6 +21,7 @@ exercise(
     hint="The mask is True on every token that is not padding.",
     wrong={
         5: "those are the words; which token stands before every prompt?",
+        7: "the words and the start token: count them again.",
         11: "that is the length after padding; padding does not count.",
     },
 )
@@ -129,6 +130,10 @@ def _shortens(captions, draws, p):
     return [caption for caption, draw in zip(captions, draws.tolist()) if draw >= p]
 
 
+def _at_p_too(captions, draws, p):
+    return ["" if draw <= p else caption for caption, draw in zip(captions, draws.tolist())]
+
+
 def _one_for_all(captions, draws, p):
     return [""] * len(captions) if draws[0] < p else captions
 
@@ -136,7 +141,9 @@ def _one_for_all(captions, draws, p):
 def _drawn_captions():
     g = torch.Generator().manual_seed(0)
     captions = [f"a {name}" for name in "zero one two three four five six seven".split()]
-    return [(captions, torch.rand(8, generator=g), p) for p in (0.1, 0.5, 0.0, 1.0)]
+    cases = [(list(captions), torch.rand(8, generator=g), p) for p in (0.1, 0.5, 0.0, 1.0)]
+    # one draw equals p: it keeps its caption
+    return [*cases, (list(captions), torch.tensor([0.0, 0.25, 0.5, 0.75] * 2), 0.25)]
 
 
 exercise(
@@ -151,6 +158,7 @@ exercise(
         _keeps_few: "the wrong way round: with p = 0.1 this keeps one caption in ten.",
         _shortens: "the captions no longer line up with their pictures: replace them, don't remove "
         "them.",
+        _at_p_too: "a draw that equals p keeps its caption: with p = 0 nothing may ever be dropped.",
         _one_for_all: "each caption has a draw of its own; this drops all of them or none.",
     },
 )
@@ -170,6 +178,19 @@ def _unscaled(query, key, mask):
     return (query @ key.T).masked_fill(~mask, -math.inf).softmax(1)
 
 
+def _fixed_scale(query, key, mask):
+    return (query @ key.T / math.sqrt(16)).masked_fill(~mask, -math.inf).softmax(1)
+
+
+def _without_mask(query, key, mask):
+    return (query @ key.T / math.sqrt(query.shape[1])).softmax(1)
+
+
+def _wrong_axis(query, key, mask):
+    scores = query @ key.T / math.sqrt(query.shape[1])
+    return scores.masked_fill(~mask, -math.inf).softmax(0)
+
+
 def _zero_score(query, key, mask):
     scores = query @ key.T / math.sqrt(query.shape[1])
     return scores.masked_fill(~mask, 0).softmax(1)
@@ -182,7 +203,7 @@ def _hears_padding(query, key, mask):
 
 def _questions():
     g = torch.Generator().manual_seed(1)
-    sizes = [(49, 6, 16, 4), (5, 11, 8, 1)]
+    sizes = [(49, 6, 16, 4), (5, 11, 8, 7), (5, 11, 8, 1)]
     return [
         (torch.randn(P, D, generator=g), torch.randn(L, D, generator=g), torch.arange(L) < n)
         for P, L, D, n in sizes
@@ -201,6 +222,9 @@ exercise(
     wrong={
         _masks_late: "masked after the softmax: the rows no longer add up to 1. Mask the scores.",
         _unscaled: "the scores must be divided by sqrt(D).",
+        _fixed_scale: "D is the width of query and key, here and there another one, not always 16.",
+        _without_mask: "the mask is not used: padding is heard like any word.",
+        _wrong_axis: "the softmax runs over the wrong axis: each row, one pixel, must add up to 1.",
         _zero_score: "a score of 0 is not silence: exp(0) = 1, so padding is still heard.",
         _hears_padding: "inverted: this listens to the padding and to nothing else.",
     },
