@@ -15,9 +15,10 @@ exercise(
     solution=unknown_word,
     task='One word of the prompt `"two happy red foxes in the snow"` is unknown to this model. '
     "Which one? Answer with the word, in quotes.",
-    hint='Give the prompt to the model, as in section 5: `model(["two happy red foxes in the snow"])`.',
+    hint="Type the prompt into a field of sections 2, 3 or 10, and press Enter.",
     wrong={
-        "two": "it knows two, and three. Whether it can count is another question.",
+        "Happy": "write it as it stands in the prompt, in small letters.",
+        "two": "it knows two, and three.",
         "foxes": "it learned the plurals, too.",
         "red": "red is one of the seven colours.",
         "the": "the is in its list: its captions said both 'in snow' and 'in the snow'.",
@@ -26,87 +27,62 @@ exercise(
 )
 
 
-def network_calls(steps, guidance):
-    """How often the network is asked for one picture."""
-    return steps if guidance == 1 else 2 * steps
-
-
-def _never_twice(steps, guidance):
-    return steps
-
-
-def _always_twice(steps, guidance):
-    return 2 * steps
-
-
-def _one_call_more(steps, guidance):
-    return steps if guidance == 1 else steps + 1
-
-
-def _as_often_as_the_dial_says(steps, guidance):
-    return steps * guidance
+def network_calls():
+    return 24  # 12 steps, two calls in each
 
 
 exercise(
     "00.2",
     level=1,
     solution=network_calls,
-    inputs=lambda: [(24, 3.0), (24, 1.0), (10, 8.0), (1, 1.0), (5, 0.0)],
-    task="The network is the part that takes time, so one counts how often it is asked. Write "
-    "`network_calls`: the number of calls for one picture with so many steps at this guidance. "
-    "At guidance 1 it is asked once a step, with the prompt. At any other it is asked twice a "
-    "step, with the prompt and without it.",
-    hint="Two cases: guidance 1, and all the rest.",
+    task="The network is the part that takes time, so one counts how often it is asked. How often is "
+    "it asked for one picture in 12 steps at guidance 3? Answer with a number.",
+    hint="Section 7: with guidance, each step compares two guesses.",
     wrong={
-        _never_twice: "guidance compares two guesses, so a guided step takes two calls.",
-        _always_twice: "at guidance 1 there is nothing to compare: one call a step is enough.",
-        _one_call_more: "the guess without the prompt is needed in every step, not once a picture.",
-        _as_often_as_the_dial_says: "a larger guidance goes farther from one guess to the other; "
-        "there are never more than two of them.",
+        12: "guidance compares two guesses, so a guided step takes two calls.",
+        13: "the guess without the prompt is needed in every step, not once a picture.",
+        36: "a larger guidance goes farther from one guess to the other; there are never more than "
+        "two of them.",
     },
 )
 
 
-def count_right(said, wanted):
-    """How many pictures show what was wanted, if the judge said these words of them."""
-    return sum(word == wanted for word in said)
-
-
-def _whether_any(said, wanted):
-    return int(wanted in said)
-
-
-def _how_many_kinds(said, wanted):
-    return len(set(said))
-
-
-def _a_share(said, wanted):
-    return sum(word == wanted for word in said) / len(said)
-
-
-def _the_wrong_ones(said, wanted):
-    return sum(word != wanted for word in said)
+def lost_seed():
+    return 4  # the only one of the ten with a mushroom like that
 
 
 exercise(
     "00.3",
     level=2,
-    solution=count_right,
-    inputs=lambda: [
-        (["fox", "cat", "fox", "fox"], "fox"),
-        (["bus", "car", "car", "house"], "bus"),
-        (["snow", "snow", "beach"], "night"),
-        (["owl"] * 5, "owl"),
-    ],
-    task='For four pictures of a fox the judge says `["fox", "cat", "fox", "fox"]`: three show what '
-    "was asked for. Write `count_right`, which counts them for any list of words `said` and any "
-    "word `wanted`.",
-    hint="Go through the words; each that equals `wanted` counts 1. In Python, True counts as 1.",
+    solution=lost_seed,
+    task="Somebody forgot to write down a seed. It was one of 0 to 9. Move the slider above until the "
+    "two pictures are the same. Which seed was it? Answer with a number.",
+    hint="Look at the size and the place of the mushroom first, then at the sky.",
     wrong={
-        _whether_any: "that says whether one of them is right; count them all.",
-        _how_many_kinds: "that counts the different words, right or wrong.",
-        _a_share: "that is the share of right ones; the task asks for their number.",
-        _the_wrong_ones: "those are the wrong ones.",
+        5: "as small, but it stands at the left.",
+        7: "as small, but it has black outlines and stands at the left.",
+        1: "it stands at the right, too, but has black outlines.",
+        3: "that one is larger, and nearer to the middle.",
+    },
+)
+
+
+def dials():
+    return 4, 12  # few steps, and the colours of too much guidance
+
+
+exercise(
+    "00.4",
+    level=2,
+    solution=dials,
+    task="Now the seed is known, and two dials were moved. How many steps, and what guidance? Answer with "
+    "the two numbers between square brackets, such as `[1, 3]`.",
+    hint="Sections 6 and 7 show what few steps do, and what much guidance does. Set one dial at a time.",
+    wrong={
+        (12, 4): "the other way round: first the steps, then the guidance.",
+        (2, 12): "two steps give less of a fox than this.",
+        (16, 12): "16 steps finish the picture more than this.",
+        (4, 3): "at guidance 3 the colours are calmer.",
     },
 )
 
@@ -143,6 +119,12 @@ def _adds_the_guess(guess, x, steps):
     return x
 
 
+def _stops_short(guess, x, steps):
+    for left in range(steps, 1, -1):
+        x = x + (guess(x) - x) / left
+    return x
+
+
 def _blocks():
     """A guess that knows two statues and trusts the nearer one more, and three blocks of stone."""
     statues = torch.tensor([[2.0, 0.0], [-1.0, 1.0]])
@@ -155,14 +137,14 @@ def _blocks():
 
 
 exercise(
-    "00.4",
+    "00.5",
     level=3,
     solution=sculpt,
     inputs=_blocks,
-    task="Write the sculptor. `sculpt` starts with the stone `x` (numbers that can be added and "
-    "multiplied) and takes so many `steps`. In each it asks for a new guess, `guess(x)`, and goes a "
-    "part of the way from `x` to it: with four steps left a quarter of the way, with three left a "
-    "third, and in the last step all of it. Return the statue.",
+    task="For those who program a little: write the sculptor. `sculpt` starts with the stone `x` "
+    "(numbers that can be added and multiplied) and takes so many `steps`. In each it asks for a new "
+    "guess, `guess(x)`, and goes a part of the way from `x` to it: with four steps left a quarter of the "
+    "way, with three left a third, and in the last step all of it. Return the statue.",
     hint="The way from x to the guess is `guess(x) - x`. Count the steps that are left downwards: "
     "`for left in range(steps, 0, -1)`.",
     wrong={
@@ -171,5 +153,6 @@ exercise(
         "one left the whole.",
         _one_guess: "the guess is made once, before the first blow; look again before each.",
         _adds_the_guess: "go from x towards the guess: add a part of the difference.",
+        _stops_short: "the last step is missing: with one left, go all the way to the guess.",
     },
 )
