@@ -1,7 +1,9 @@
 """The stored lessons: run them in place, and find what would spoil them for a reader or a test."""
 
 import asyncio
+import base64
 import copy
+import io
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from PIL import Image
 from tqdm.auto import tqdm
 
 from minidiff.course.lint import findings
@@ -73,7 +76,8 @@ def lint(paths=None):
 def normalise(nb):
     """A copy without what changes from run to run or from machine to machine.
 
-    Cell ids and widget ids are numbered, recorded times, widget state and versions dropped.
+    Cell ids and widget ids are numbered, recorded times, widget state and versions dropped, and
+    pictures kept in 256 colours, which halves them.
     """
     nb, count, widgets = copy.deepcopy(nb), 0, {}
     nb.metadata, nb.nbformat, nb.nbformat_minor = nbformat.from_dict(_METADATA), 4, 5
@@ -90,10 +94,26 @@ def normalise(nb):
                 out.execution_count = cell.execution_count
             if out.output_type == "error":  # a traceback holds colours and paths of the machine
                 out.traceback = [f"{out.ename}: {out.evalue}"]
-            view = out.get("data", {}).get(WIDGET)
+            data = out.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = in_palette(data["image/png"])
+            view = data.get(WIDGET)
             if isinstance(view, dict) and "model_id" in view:
                 view.model_id = widgets.setdefault(view.model_id, f"widget-{len(widgets) + 1}")
     return nb
+
+
+def in_palette(png):
+    """A PNG in base64 with the 256 colours that suit it best, if that makes it smaller."""
+    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    if picture.mode == "P":
+        return png
+    written = io.BytesIO()
+    picture.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(
+        written, "PNG", optimize=True
+    )
+    made = base64.b64encode(written.getvalue()).decode()
+    return made + "\n" * png.endswith("\n") if len(made) < len(png) else png
 
 
 def paths_of(paths):

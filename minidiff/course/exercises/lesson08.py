@@ -3,9 +3,9 @@
 import math
 
 import torch
-from torch.distributions import Normal, kl_divergence
 
 from minidiff.course.exercises import exercise
+from minidiff.schedules import cosine, flow
 
 
 def fewer_numbers():
@@ -22,124 +22,151 @@ exercise(
     hint="Count the numbers of both, colours and channels included, and divide.",
     wrong={
         64: "that counts places alone; a pixel has 3 numbers and a latent place 4.",
-        12: "that is this lesson's codec, which folds 4 pixels each way, not 8.",
+        16: "that takes a pixel for one number; it has three, red, green and blue.",
+        6: "that is this lesson's codec, which folds 4 pixels each way into 8 numbers.",
         8: "8 is the factor along one side.",
     },
 )
 
 
-def decibels_of(made, asked):
-    """One PSNR a picture, (B,), for pictures (B, C, H, W) in 0..1."""
-    error = (made - asked).square().mean((1, 2, 3))
-    return -10 * error.log10()
+def size_for(t, schedule):
+    """How many times as large as unit variance the data must be, for equal shares at time t."""
+    alpha, sigma = schedule(t)
+    return sigma / alpha
 
 
-def _natural(made, asked):
-    return -10 * (made - asked).square().mean((1, 2, 3)).log()
+def _inverted(t, schedule):
+    alpha, sigma = schedule(t)
+    return alpha / sigma
 
 
-def _one_for_all(made, asked):
-    return -10 * (made - asked).square().mean().log10().expand(len(made))
+def _variances(t, schedule):
+    alpha, sigma = schedule(t)
+    return (sigma / alpha) ** 2
 
 
-def _absolute(made, asked):
-    return -10 * (made - asked).abs().mean((1, 2, 3)).log10()
+def _at_half(t, schedule):
+    alpha, sigma = schedule(t)
+    return sigma / (alpha + sigma)
 
 
-def _wrong_sign(made, asked):
-    return 10 * (made - asked).square().mean((1, 2, 3)).log10()
-
-
-def _two_batches():
-    g = torch.Generator().manual_seed(0)
-    return [(torch.rand(3, 3, 8, 8, generator=g), torch.rand(3, 3, 8, 8, generator=g))]
+def _times():
+    return [(torch.tensor([0.2, 0.5, 0.8]), cosine), (torch.tensor([0.1, 0.5, 0.9]), flow)]
 
 
 exercise(
     "08.2",
     level=1,
-    solution=decibels_of,
-    inputs=_two_batches,
-    task="Write `decibels_of`, which gives every picture of a batch its own figure in decibels: "
-    "$-10 \\log_{10}$ of its mean squared error.",
-    hint="The mean runs over colours, rows and columns, `mean((1, 2, 3))`, not over the batch.",
+    solution=size_for,
+    inputs=_times,
+    task="Someone wants noise and data in equal shares not at $t = 0.5$ but later, for more of the "
+    "walk to be spent on fine detail. Write `size_for`, which says for times `t` and a schedule how "
+    "large the standard deviation of the latents must be. Then put what it gives for $t = 0.8$ in "
+    "the place of 5.5 in the lesson's cell that draws `noisy`, and look.",
+    hint="Shares are equal where alpha times the data's standard deviation is sigma.",
     wrong={
-        _natural: "decibels take the logarithm to base 10, `log10`.",
-        _one_for_all: "every picture gets its own figure: do not average over the batch.",
-        _absolute: "square the differences, rather than take their absolute value.",
-        _wrong_sign: "the sign: a smaller error must give a larger figure.",
+        _inverted: "the other way round: later there is more noise, so the data must be larger.",
+        _variances: "that is the ratio of variances; asked is the standard deviation.",
+        _at_half: "that is the noise's share of the sum, not how large the data must be.",
     },
 )
 
 
-def drawn_latent(mean, log_variance, noise):
-    """z drawn from N(mean, exp(log_variance)), from standard normal noise of the same shape."""
-    return mean + (log_variance / 2).exp() * noise
+def pasted(x0, onto, top, left, side):
+    """Latents (B, C, h, w) `onto`, with the square of `side` pixels at (top, left) from x0."""
+    rows = slice(top // 4, (top + side) // 4)
+    columns = slice(left // 4, (left + side) // 4)
+    made = onto.clone()
+    made[:, :, rows, columns] = x0[:, :, rows, columns]
+    return made
 
 
-def _variance(mean, log_variance, noise):
-    return mean + log_variance.exp() * noise
+def _in_pixels(x0, onto, top, left, side):
+    made = onto.clone()
+    window = (..., slice(top, top + side), slice(left, left + side))
+    made[window] = x0[window]
+    return made
 
 
-def _no_exp(mean, log_variance, noise):
-    return mean + log_variance * noise
+def _wrong_way_round(x0, onto, top, left, side):
+    return pasted(onto, x0, top, left, side)
 
 
-def _scales_all(mean, log_variance, noise):
-    return (mean + noise) * (log_variance / 2).exp()
+def _transposed(x0, onto, top, left, side):
+    return pasted(x0, onto, left, top, side)
 
 
-def _posteriors():
+def _side_in_pixels(x0, onto, top, left, side):
+    made = onto.clone()
+    window = (..., slice(top // 4, top // 4 + side), slice(left // 4, left // 4 + side))
+    made[window] = x0[window]
+    return made
+
+
+def _two_latents():
     g = torch.Generator().manual_seed(1)
-    return [tuple(torch.randn(3, 2, 4, 3, 3, generator=g))]
+    one, two = torch.randn(2, 3, 8, 16, 16, generator=g)
+    return [(one, two, 16, 24, 32), (two[:1], one[:1], 0, 40, 12)]
 
 
 exercise(
     "08.3",
     level=2,
-    solution=drawn_latent,
-    inputs=_posteriors,
-    task="Write `drawn_latent`: a draw from the normal distribution with this mean and this "
-    "*logarithm of the variance*, made from noise that is given.",
-    hint="The standard deviation is the square root of the variance, which halves its logarithm.",
+    solution=pasted,
+    inputs=_two_latents,
+    task="A collage in latents. Write `pasted`: the latents `onto`, but with the latents `x0` in a "
+    "square that is given in *pixels*, as multiples of 4. Then look at "
+    "`viz.images(codec.decode(pasted(x0[1:2], x0[7:8], 16, 16, 32)))`: is there a seam?",
+    hint="A place stands for 4 x 4 pixels: divide all three numbers by 4. Copy before you write.",
     wrong={
-        _variance: "the noise is multiplied by the standard deviation, not by the variance.",
-        _no_exp: "log_variance is a logarithm: take its exponential.",
-        _scales_all: "only the noise is scaled; the mean stays as it is.",
+        _in_pixels: "the square is given in pixels, and latents have a place for every 4.",
+        _side_in_pixels: "the side, too, is given in pixels.",
+        _wrong_way_round: "the square comes from x0, all around it stays `onto`.",
+        _transposed: "top counts rows, the third dimension; left counts columns, the fourth.",
     },
 )
 
 
-def divergence(mean, log_variance):
-    """KL(N(mean, exp(log_variance)) || N(0, 1)) for each entry."""
-    return (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+def cheapest_width(harm, price):
+    """The s at which harm * s^2 + price * KL(N(mu, s^2) || N(0, 1)) is smallest."""
+    return (price / (2 * harm + price)) ** 0.5
 
 
-def _other_way(mean, log_variance):
-    std = (log_variance / 2).exp()
-    return kl_divergence(Normal(torch.zeros(()), torch.ones(())), Normal(mean, std))
+def _no_root(harm, price):
+    return price / (2 * harm + price)
 
 
-def _forgets_log(mean, log_variance):
-    return (mean.square() + log_variance.exp() - 1) / 2
+def _no_square(harm, price):
+    return (price / (2 * harm)) ** 0.5
 
 
-def _std_for_variance(mean, log_variance):
-    return (mean.square() + (log_variance / 2).exp() - 1 - log_variance) / 2
+def _half_forgotten(harm, price):
+    return (price / (harm + price)) ** 0.5
+
+
+def _plus_one(harm, price):
+    return (price / (2 * harm + 1)) ** 0.5
 
 
 exercise(
     "08.4",
     level=2,
-    solution=divergence,
-    inputs=lambda: [args[:2] for args in _posteriors()],
-    task="Write `divergence`, the KL divergence of $N(\\mu, s^2)$ from $N(0, 1)$ for each entry, "
-    "given $\\mu$ and $\\log s^2$. It is 0 where both are 0.",
-    hint="In the lesson's formula, $\\log s$ is half of `log_variance`.",
+    solution=cheapest_width,
+    inputs=lambda: [
+        (torch.tensor([0.0, 0.03, 1.0]), 3e-5),
+        (torch.tensor([0.03, 0.03]), torch.tensor([3e-5, 1e-2])),
+    ],
+    task="Why are the clouds as wide as they are? Suppose a cloud of width $s$ makes the pictures "
+    "worse by `harm` times $s^2$, and the KL costs `price`. Write `cheapest_width`, the $s$ at which "
+    "both together are smallest. Then compare the shipped codec: its clouds are 0.02 wide at a price "
+    "of 0.00003. How wide would they be if the KL were 300 times as dear?",
+    hint="Only $s^2/2 - \\log s$ of the KL depends on $s$. Set the derivative by $s$ of the whole "
+    "to 0; without harm $s$ is 1.",
     wrong={
-        _other_way: "the other way round: the picture's distribution comes first.",
-        _forgets_log: "without the logarithm nothing keeps s from shrinking to 0.",
-        _std_for_variance: "the term is the square of s, which is exp(log_variance).",
+        _no_root: "that is $s^2$; take its square root.",
+        _no_square: "the $s^2$ in the KL counts, too: without harm $s$ must be 1, not endless.",
+        _half_forgotten: "the derivative of harm * $s^2$ is 2 harm $s$, of $s^2 / 2$ it is $s$.",
+        _plus_one: "the price multiplies $s^2 / 2$ as well as $-\\log s$.",
     },
 )
 
@@ -169,6 +196,10 @@ def _stride_first(layers):
     return pixels
 
 
+def _one_side(layers):
+    return (field_of_view(layers) - 1) // 2
+
+
 exercise(
     "08.5",
     level=3,
@@ -176,16 +207,20 @@ exercise(
     inputs=lambda: [
         ([(3, 1)],),
         ([(3, 1), (3, 1)],),
+        ([(3, 2), (5, 1), (3, 2), (3, 1)],),
         ([(2, 2)] + [(3, 1)] * 3 + [(3, 2)] + [(3, 1)] * 5,),
     ],
-    task="How wide a margin do tiles need? Write `field_of_view`: how many pixels along one axis "
-    "one place sees after a chain of convolutions, each a pair (kernel, stride). A convolution of "
-    "3 sees 3 pixels, two of them 5. The last case is the codec's encoder.",
+    task="How much of a picture does one latent place see? Write `field_of_view`: how many pixels "
+    "along one axis one place sees after a chain of convolutions, each a pair (kernel, stride). One "
+    "convolution of 3, `[(3, 1)]`, sees 3 pixels, two see 5. The encoder is "
+    "`[(2, 2)] + [(3, 1)] * 3 + [(3, 2)] + [(3, 1)] * 5`: folding 2 x 2 pixels works as a kernel of 2 "
+    "with a stride of 2. Half of what it sees, in places, is the margin that tiles need to be encoded.",
     hint="A kernel of k reaches over k - 1 steps, and after a stride of 2 a step is twice as many "
     "pixels.",
     wrong={
         _ignores_strides: "after a stride of 2 neighbouring places lie twice as many pixels apart.",
         _multiplies: "two kernels of 3 see 5 pixels, not 9: they overlap.",
         _stride_first: "a layer's own stride counts for the layers after it, not for itself.",
+        _one_side: "that is the margin on one side; asked is all that a place sees.",
     },
 )
