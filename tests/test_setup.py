@@ -103,7 +103,13 @@ def test_the_core_is_an_evening_long():
     package = ROOT / "minidiff"
     lines = {file: len(file.read_text().splitlines()) for file in package.rglob("*.py")}
     assert sum(lines[package / name] for name in EVENING) <= 1135
-    assert max(lines.values()) <= 250, max(lines, key=lines.get)
+    sheets = {
+        file for file in lines if file.match("course/exercises/lesson*.py")
+    }  # lists of exercises
+    assert max(lines[file] for file in lines if file not in sheets) <= 250, max(
+        lines, key=lines.get
+    )
+    assert max(lines[file] for file in sheets) <= 300
 
 
 def test_code_is_formatted():

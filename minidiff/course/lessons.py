@@ -104,8 +104,11 @@ def normalise(nb):
 
 
 def in_palette(png):
-    """A PNG in base64 with the 256 colours that suit it best, if that makes it smaller."""
-    picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    """A PNG in base64 with the 256 colours that suit it best, if it is one and becomes smaller."""
+    try:
+        picture = Image.open(io.BytesIO(base64.b64decode(png)))
+    except (OSError, ValueError):
+        return png
     if picture.mode == "P":
         return png
     written = io.BytesIO()
