@@ -6,8 +6,9 @@ import copy
 import io
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from queue import SimpleQueue
 
 import ipykernel.kernelspec
 import nbformat
@@ -190,15 +191,30 @@ def _execute(path, nb, timeout):
 def _finish(work):
     """Runs a coroutine to its end. Ctrl-C ends it, cleanly, and is a KeyboardInterrupt.
 
-    In a thread, since nbclient takes signals for itself in the main one.
+    In a thread, since nbclient takes signals for itself in the main one, where a loop may run already.
     """
-    with asyncio.Runner() as runner, ThreadPoolExecutor(1) as pool:
-        loop = runner.get_loop()
+    loops = SimpleQueue()
+
+    def run():
+        with asyncio.Runner() as runner:
+            loops.put(runner.get_loop())
+            return runner.run(work)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run)
         try:
-            return pool.submit(runner.run, work).result()
+            return done.result()
         except KeyboardInterrupt:
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+            loop = loops.get()
+            while not wait([done], timeout=0).done:  # again, if what was cancelled went on
+                loop.call_soon_threadsafe(cancel_all, loop)
+                wait([done], timeout=10)
             raise
+
+
+def cancel_all(loop):
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
 
 
 def _write(path, text):
