@@ -107,10 +107,21 @@ def _any_of_four(ink):
     return ink.sum((1, 2)) - beside - above + squares.sum((1, 2))
 
 
+def _adds_all(ink):
+    beside = (ink[:, :, 1:] & ink[:, :, :-1]).sum((1, 2))
+    above = (ink[:, 1:] & ink[:, :-1]).sum((1, 2))
+    squares = ink[:, 1:, 1:] & ink[:, 1:, :-1] & ink[:, :-1, 1:] & ink[:, :-1, :-1]
+    return ink.sum((1, 2)) + beside + above + squares.sum((1, 2))
+
+
+def _all_together(ink):
+    return points_euler(ink).sum()
+
+
 def _shapes():
     ring = torch.ones(2, 6, 6, dtype=torch.bool)
     ring[0, 2:4, 2:4] = ring[1, 1, 1:3] = ring[1, 4, 4] = False
-    random = torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(0)) < 0.6
+    random = torch.rand(3, 8, 5, generator=torch.Generator().manual_seed(0)) < 0.6
     return [(ring,), (random,)]
 
 
@@ -127,6 +138,8 @@ exercise(
         _no_squares: "the squares are missing: without them every block of four counts as a hole.",
         _only_beside: "pairs above one another are pairs, too, and then the squares are due.",
         _any_of_four: "a square needs all four of its pixels.",
+        _adds_all: "the pairs are taken away; only points and squares count for it.",
+        _all_together: "one number for each picture: sum over the last two axes only.",
     },
 )
 
@@ -150,6 +163,16 @@ def _farthest(made, training, ratio):
 
 def _absolute(made, training, ratio):
     return torch.cdist(made, torch.unique(training, dim=0)).amin(1) <= ratio
+
+
+def _squared(made, training, ratio):
+    different = torch.unique(training, dim=0)
+    nearest, second = torch.cdist(made, different).square().topk(2, largest=False).values.T
+    return nearest <= ratio * second
+
+
+def _the_others(made, training, ratio):
+    return ~copied(made, training, ratio)
 
 
 def _crowds():
@@ -182,6 +205,8 @@ exercise(
         _twins_stay: "a picture that is there twice is its own second neighbour, so its copies are "
         "never found: remove the twins first.",
         _farthest: "compare with the second nearest, not with the farthest.",
+        _squared: "compare the distances themselves; of their squares, a third is another limit.",
+        _the_others: "True is for the copies, those that are near to one picture only.",
         _absolute: "a distance alone says little; compare it with that to the second nearest.",
     },
 )
@@ -210,8 +235,19 @@ def _signs(p, q, w):
     return with_trait / (with_trait + without_trait)
 
 
+def _guided_from_one(p, q, w):
+    return guided_share(p, q, 1 + w)
+
+
 def _skews():
-    return [(0.8, 0.5, 2.0), (0.6, 0.55, 4.0), (0.6, 0.3, 1.0), (0.3, 0.55, 3.0)]
+    # w = 0 is the share without the prompt, w = 1 the share with it
+    return [
+        (0.8, 0.5, 2.0),
+        (0.6, 0.55, 4.0),
+        (0.3, 0.55, 3.0),
+        (0.6, 0.3, 1.0),
+        (0.6, 0.3, 0.0),
+    ]
 
 
 exercise(
@@ -228,6 +264,7 @@ exercise(
         _straight_line: "it is the logarithms that guidance extrapolates; your share can exceed 1.",
         _not_divided: "that is a weight; divide by the weights of both kinds together.",
         _prompt_only: "what is common without the prompt counts against: the factor q ** (1 - w).",
+        _guided_from_one: "w = 1 is the prompt alone here, as in lesson 07; it is w, not 1 + w.",
         _signs: "the exponent of q is 1 - w, and it multiplies.",
     },
 )
