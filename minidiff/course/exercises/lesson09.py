@@ -3,6 +3,8 @@
 import torch
 
 from minidiff.course.exercises import exercise
+from minidiff.denoiser import append_dims
+from minidiff.schedules import cosine, flow, log_snr_grid, uniform_grid
 
 
 def calls():
@@ -14,12 +16,15 @@ exercise(
     "09.1",
     level=1,
     solution=calls,
-    task="Six prompts, four seeds each, 25 steps of `dpmpp_2m`, guidance 3. How many latents does "
-    "the U-Net look at, counting one each time that it looks at one?",
+    task="Six prompts, four seeds each, 25 steps of `dpmpp_2m`, guidance 3. A call of the U-Net with a "
+    "batch of B latents counts as B. What do all the calls add up to?",
     hint="How many pictures? How many steps each? How often is the network asked in a guided step?",
     wrong={
         25 * 6 * 4: "a guided step asks twice: with the prompt and without.",
-        2 * 25: "those are the calls; each looks at the latents of all the pictures.",
+        2 * 25: "those are the calls; each counts as many latents as there are pictures.",
+        2 * 25 * 6: "each prompt is painted with four seeds.",
+        2 * 25 * 4: "there are six prompts with four seeds each.",
+        2 * 6 * 4: "a picture takes 25 steps.",
         3 * 25 * 6 * 4: "w says how far to walk along the difference, not how often to ask.",
     },
 )
@@ -41,14 +46,22 @@ def _by_columns(prompts, noise):
     return list(prompts) * len(noise), noise.repeat_interleave(len(prompts), 0)
 
 
+def _both_in_turn(prompts, noise):
+    return list(prompts) * len(noise), torch.cat([noise] * len(prompts))
+
+
 def _few_prompts(prompts, noise):
     return list(prompts), torch.cat([noise] * len(prompts))
 
 
+def _noise_first(prompts, noise):
+    return every_pair(prompts, noise)[::-1]
+
+
 def _tables():
     generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(3, 4, 2, 2, generator=generator)
-    return [(["a fox", "two cats"], noise), (["a fox", "a cat", "a tree", "a star"], noise[:2])]
+    latents, points = (torch.randn(*size, generator=generator) for size in [(3, 4, 2, 2), (2, 5)])
+    return [(["a fox", "two cats"], latents), (["a fox", "a cat", "a tree", "a star"], points)]
 
 
 exercise(
@@ -58,102 +71,109 @@ exercise(
     inputs=_tables,
     task="Write `every_pair`, which prepares the picture of this lesson: rows of prompts, columns of "
     "seeds. It returns one long list of prompts and one long batch of noise, the first row first, "
-    "so that each prompt meets each noise once.",
+    "so that each prompt meets each noise once. Then give the cell above the sampling cell a table "
+    "of your own, a noun that changes or a place, and look: what stays the same down a column?",
     hint="In the long list the first prompt stands S times, then the second. The noise goes through "
     "all of its S before it starts again.",
     wrong={
         _diagonal: "both repeat in the same way, so most prompts never meet most of the noises.",
+        _both_in_turn: "both start again in the same way, so some prompts never meet some noises.",
         _by_columns: "every pair is there, but column by column; the rows come first.",
+        _noise_first: "the prompts come first, then the noise.",
         _few_prompts: "the list of prompts must be as long as the batch of noise.",
     },
 )
 
 
-def told(captions, chances, share):
-    return ["" if chance < share else caption for caption, chance in zip(captions, chances)]
+def errors_apart(p, q, n):
+    """How many standard errors lie between the shares p and q, each of n pictures of its own."""
+    error = (p * (1 - p) / n + q * (1 - q) / n) ** 0.5
+    return abs(p - q) / error
 
 
-def _removes(captions, chances, share):
-    return [caption for caption, chance in zip(captions, chances) if chance >= share]
+def _one_error_only(p, q, n):
+    return abs(p - q) / (p * (1 - p) / n) ** 0.5
 
 
-def _keeps_the_few(captions, chances, share):
-    return [caption if chance < share else "" for caption, chance in zip(captions, chances)]
+def _errors_added(p, q, n):
+    return abs(p - q) / ((p * (1 - p) / n) ** 0.5 + (q * (1 - q) / n) ** 0.5)
 
 
-def _all_or_none(captions, chances, share):
-    return [""] * len(captions) if chances[0] < share else list(captions)
+def _no_root(p, q, n):
+    return abs(p - q) / (p * (1 - p) / n + q * (1 - q) / n)
 
 
-def _captions():
-    chances = torch.rand(8, generator=torch.Generator().manual_seed(1)).tolist()
-    captions = [f"a {colour} fox" for colour in "red blue green pink".split()] * 2
-    return [(captions, chances, 0.1), (captions, chances, 0.5)]
+def _of_one_picture(p, q, n):
+    return errors_apart(p, q, 1)
+
+
+def _signed(p, q, n):
+    return (p - q) / (p * (1 - p) / n + q * (1 - q) / n) ** 0.5
 
 
 exercise(
     "09.3",
     level=2,
-    solution=told,
-    inputs=_captions,
-    task="Write `told`, which leaves captions out of a batch. `chances` holds a random number from "
-    "0 to 1 for each caption. Where it is below `share`, the empty prompt takes the caption's place.",
-    hint="The list keeps its length: each picture still needs something to be told.",
+    solution=errors_apart,
+    inputs=lambda: [(0.9, 0.8, 64), (0.88, 0.943, 2048), (torch.tensor([0.2, 0.6]), 0.5, 24)],
+    task="Are two bars different, or is it luck? A share $p$ of $n$ pictures has the standard error "
+    "$\\sqrt{p (1 - p) / n}$, and the error of a difference squared is the sum of both errors squared. "
+    "Write `errors_apart`, the distance of two shares in such errors. Then use it: of 64 prompts, 94 "
+    "and 88 % are right. Two errors or more? And if it were 1,024 prompts?",
+    hint="Square both errors, add, take the root; divide the distance, which has no sign, by it.",
     wrong={
-        _removes: "the list must keep its length, or captions slide to other pictures.",
-        _keeps_the_few: "the other way round: with share 0.1 one in ten is left out.",
-        _all_or_none: "each caption has a chance of its own; yours decides for the whole batch.",
+        _one_error_only: "both shares are uncertain, and both errors count.",
+        _errors_added: "independent errors add as squares, under one root.",
+        _no_root: "that divides by the squared error; take its root.",
+        _of_one_picture: "more pictures make the errors smaller: divide by n under the root.",
+        _signed: "a distance has no sign.",
     },
 )
 
 
-def all_right(right):
-    """right: booleans (n,) by name; returns the share of pictures in which everything is right."""
-    everything = torch.stack(list(right.values())).all(0)
-    return everything.float().mean().item()
+def between(even, late, share):
+    """Two grids of n + 1 times from 1 to 0, and the share of the second; returns the mixed grid."""
+    return (1 - share) * even + share * late
 
 
-def _product(right):
-    shares = torch.stack([values.float().mean() for values in right.values()])
-    return shares.prod().item()
+def _shares_swapped(even, late, share):
+    return share * even + (1 - share) * late
 
 
-def _mean(right):
-    return torch.stack(list(right.values())).float().mean().item()
+def _added(even, late, share):
+    return even + share * late
 
 
-def _worst(right):
-    return min(values.float().mean().item() for values in right.values())
+def _one_or_the_other(even, late, share):
+    return late if share > 0.5 else even
 
 
-def _verdicts():
-    generator = torch.Generator().manual_seed(2)
-    names = ("thing", "colour", "place")
-    easy = torch.rand(40, generator=generator)  # some pictures come out well in every respect
-    return [
-        ({name: torch.rand(40, generator=generator) < easy for name in names},),
-        ({name: torch.rand(40, generator=generator) < 0.8 for name in names},),
+def _grids():
+    even, log_snr = uniform_grid(5), log_snr_grid(cosine, 5)
+    return [(even, log_snr, share) for share in (0.0, 0.25, 1.0)] + [
+        (uniform_grid(3), log_snr_grid(flow, 3), 0.5)
     ]
 
 
 exercise(
     "09.4",
     level=2,
-    solution=all_right,
-    inputs=_verdicts,
-    task="Write `all_right`: from booleans (n,) for each fact, the share of the n pictures in which "
-    "every fact is right. (It is more than the product of the shares wherever mistakes keep company.)",
-    hint="Stack the rows to (facts, n) and ask each column whether all of it is true.",
+    solution=between,
+    inputs=_grids,
+    task="Which grid is best need not be one of the two. Write `between`, which mixes two grids, time "
+    "by time. Then paint the first eight prompts in 4 steps with `between(uniform_grid(4), "
+    "log_snr_grid(cosine, 4), share)` for shares of 0, 0.5 and 1, and look at the three rows.",
+    hint="A share of 0 gives the first grid, 1 the second, 0.5 the mean of both.",
     wrong={
-        _product: "the product would be right only if mistakes fell on pictures independently.",
-        _mean: "that is the mean over facts; a picture with one fact wrong still earns points.",
-        _worst: "that is the worst single fact; different facts fail in different pictures.",
+        _shares_swapped: "the share is that of the second grid: 0 gives the first.",
+        _added: "the first grid must shrink as the second grows, or the times exceed 1.",
+        _one_or_the_other: "a share of 0.25 is a grid of its own, between the two.",
     },
 )
 
 
 def guided_at_once(denoiser, x, t, cond, null, w):
-    """cond and null are (tokens, mask), each of B prompts; x (B, ...); returns x0_hat (B, ...)."""
+    """x (B, ...), one time t; cond and null (tokens, mask) of B prompts; returns x0_hat (B, ...)."""
     both = [torch.cat(pair) for pair in zip(cond, null)]
     with_prompt, without = denoiser(torch.cat([x, x]), t, *both).chunk(2)
     return without + w * (with_prompt - without)
@@ -182,29 +202,31 @@ def _interleaved(denoiser, x, t, cond, null, w):
     return out[1::2] + w * (out[::2] - out[1::2])
 
 
-def _at_a_place():
+def _asked_together():
     def denoiser(x, t, tokens, mask):
         # the last term betrays how many latents came at once
         heard = (tokens * mask[..., None]).sum((1, 2))
-        return (1 - t) * x + heard.view(-1, *[1] * (x.ndim - 1)) + len(x)
+        return (1 - append_dims(t, x)) * x + append_dims(heard, x) + len(x)
 
-    generator = torch.Generator().manual_seed(3)
-    x, tokens = (
-        torch.randn(2, 3, 2, 2, generator=generator),
-        torch.randn(4, 5, 6, generator=generator),
-    )
-    mask = torch.arange(5) < torch.tensor([[5], [3], [1], [1]])
-    cond, null = (tokens[:2], mask[:2]), (tokens[2:], mask[2:])
-    return [(denoiser, x, torch.tensor(0.4), cond, null, w) for w in (1.0, 3.0)]
+    def call(*shape, t, w):
+        batch, generator = shape[0], torch.Generator().manual_seed(3)
+        x = torch.randn(*shape, generator=generator)
+        tokens = torch.randn(2 * batch, 5, 6, generator=generator)
+        mask = torch.arange(5) < torch.tensor([[5], [3]] * batch)
+        both = (tokens[:batch], mask[:batch]), (tokens[batch:], mask[batch:])
+        return denoiser, x, torch.tensor(t), *both, w
+
+    return [call(2, 3, 2, 2, t=0.4, w=1.0), call(3, 4, t=0.9, w=3.0)]
 
 
 exercise(
     "09.5",
     level=3,
     solution=guided_at_once,
-    inputs=_at_a_place,
+    inputs=_asked_together,
     task="Write `guided_at_once`, which asks the network once with a batch of twice the size instead "
-    "of twice: first all latents with their prompts, then the same latents without. Many programs "
+    "of twice: first all latents with their prompts, then the same latents without. The time `t` is "
+    "one number, the same for all, as samplers give it. Many programs "
     "guide in this way, because few large calls suit a GPU better than many small ones.",
     hint="`torch.cat([x, x])` doubles the latents; tokens and masks are joined in the same order; "
     "`.chunk(2)` takes the answer apart again.",
