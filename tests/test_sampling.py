@@ -243,6 +243,15 @@ def test_guidance_and_negative_prompt_reach_the_network():
         close(model([3], seed=9, steps=4, **way), (x + 1) / 2)
 
 
+def test_who_names_no_seed_gets_seed_0():
+    model = tiny()
+    (start, steps), (named, named_steps) = (
+        next(trajectories(model, [1, 2], **settings)) for settings in ({}, {"seed": 0})
+    )
+    assert torch.equal(start, named) and torch.equal(last(steps), last(named_steps))
+    assert torch.equal(samples(model, [1, 2]), samples(model, [1, 2], seed=0))
+
+
 def test_a_models_own_settings_hold_where_nobody_says_otherwise():
     model = tiny()
     model.sampler, model.steps, model.w = heun, 3, 2.5
