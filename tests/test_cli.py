@@ -316,6 +316,7 @@ BAD_FILES = {
     ),
     "true is no number": ("batch = true", "batch in mine.toml must be .* got True"),
     "too small": ("lr = 0", "lr in mine.toml must be a number above 0, got 0"),
+    "too large": ("batch = 16777217", "batch .* at most 16,?777,?216, got 16777217"),
     "a table": ("[decay]\nx = 1", "decay in mine.toml must be .* below 1, got {'x': 1}"),
     "unknown recipe": ('recipe = "cats"', "recipe must be one of points, digits, .* got 'cats'"),
     "no recipe": ("images = 9", 'mine.toml must name its recipe, as in recipe = "digits"'),

@@ -64,6 +64,12 @@ def test_the_shipped_latents_are_standardised(codec, pictures):
     assert (x0.std((0, 2, 3)) - 1).abs().max() < 0.25
 
 
+def test_eight_latents_for_every_4x4_pixels():
+    codec = Autoencoder()
+    assert codec.encode(torch.rand(2, 3, 16, 24)).shape == (2, 8, 4, 6)
+    assert codec.decode(torch.randn(2, 8, 4, 6)).shape == (2, 3, 16, 24)
+
+
 def test_encode_is_the_standardised_mean_of_the_posterior_without_gradient():
     codec, pictures = random_codec(), torch.rand(2, 3, 16, 24, generator=seeded())
     x0 = codec.encode(pictures)

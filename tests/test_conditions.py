@@ -57,6 +57,7 @@ def test_labels():
     encoder = LabelEncoder(10, 8)
     tokens, mask = encoder([3, "3", None])
     assert tokens.shape == (3, 1, 8) and mask.all()
+    assert encoder.embedding.weight.shape == (11, 8)  # each label, and none
     assert torch.equal(tokens[0], tokens[1]) and not torch.equal(tokens[0], tokens[2])
 
 

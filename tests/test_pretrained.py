@@ -45,6 +45,9 @@ def test_the_shipped_files_are_small_and_all_are_named():
     assert sum(files.values()) < 30 * 2**20
 
 
+SHORTER = {"photo-gravel": {"images"}, "photo-coffee": {"images"}}  # stopped where they were best
+
+
 @pytest.mark.parametrize("name", ENTRIES)
 def test_recipe_and_manifest_hold_together(name, monkeypatch):
     """What a recipe makes today is what the file holds: the same class, arguments and vocabulary."""
@@ -56,7 +59,7 @@ def test_recipe_and_manifest_hold_together(name, monkeypatch):
     assert what == {key: facts[key] for key in what}
     wanted = plain(recipe.settings) | {"seed": 0, "images": recipe.images}
     differs = {key for key in wanted if facts["settings"].get(key) != wanted[key]}
-    assert not differs or "training" in facts, f"nothing says why {differs} differ"
+    assert differs == SHORTER.get(name, set()) and (not differs or "training" in facts)
 
 
 FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
