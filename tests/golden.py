@@ -1,4 +1,4 @@
-"""What every shipped network says of fixed input, kept in half precision in golden.safetensors.
+"""What every shipped network says of fixed input, and what the renderer paints: golden.safetensors.
 
 python tests/golden.py          writes the file anew; run it after shipping other weights
 """
@@ -7,10 +7,12 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from minidiff import load, pretrained
 from minidiff.codecs import Autoencoder
+from minidiff.data import scenes as renderer
 from minidiff.evaluation.judges import digits, scenes
 
 FILE = Path(__file__).with_name("golden.safetensors")
@@ -48,13 +50,20 @@ def answer(name, dtype=torch.float32):
     return model.denoiser.net(x.to(dtype), t, *cond).flatten().float()
 
 
+def renders():
+    """The first 32 scenes at a quarter of their size, in 0..1: what `scenes` was trained on."""
+    pictures = torch.stack([torch.tensor(renderer.example(seed)[1]) for seed in range(32)])
+    return F.avg_pool2d(pictures.permute(0, 3, 1, 2) / 255, 4).flatten()
+
+
 def stored():
     """What they said when the file was written, by name, float32."""
     return {name: values.float() for name, values in load_file(FILE).items()}
 
 
 def main():
-    save_file({name: answer(name).half() for name in names()}, FILE)
+    told = {name: answer(name) for name in names()} | {"renders": renders()}
+    save_file({name: values.half() for name, values in told.items()}, FILE)
     print(f"{FILE.name}: {', '.join(names())}; {FILE.stat().st_size / 1e3:.0f} kB")
 
 

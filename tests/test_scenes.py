@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+import golden
 import numpy as np
 import pytest
 import torch
@@ -158,6 +159,10 @@ def test_a_scene_is_its_seed_and_no_two_places_are_the_same(place):
     assert first.shape == (3, 64, 64) and first.dtype == torch.uint8
     assert torch.equal(first, again)
     assert (first != other).float().mean() > 0.2
+
+
+def test_scenes_look_as_those_that_the_shipped_weights_were_trained_on():
+    torch.testing.assert_close(golden.renders(), golden.stored()["renders"], rtol=0, atol=2e-3)
 
 
 def test_each_fact_shows():
