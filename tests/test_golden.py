@@ -6,7 +6,9 @@ import torch
 
 
 def test_every_shipped_network_has_its_stored_answer():
-    assert sorted(golden.stored()) == sorted([*golden.names(), "renders"]), "run python tests/golden.py"
+    assert sorted(golden.stored()) == sorted([*golden.names(), "renders"]), (
+        "run python tests/golden.py"
+    )
 
 
 @pytest.mark.parametrize("name", golden.names())
