@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -95,6 +96,78 @@ def test_image_pixels_are_exact(scale):
     big = (tile[0].permute(1, 2, 0).numpy() * 255).repeat(scale, 0).repeat(scale, 1)
     part = drawn[8 : 8 + 5 * scale, 8 : 8 + 7 * scale]
     assert np.abs(part - big).max() <= 1
+
+
+LAYOUTS = {  # what `images` is given, and the rows that are to be seen
+    "plain": (dict(columns=3), [3, 2]),
+    "one row": (dict(), [5]),
+    "titled": (dict(columns=2, title="A finding"), [2, 2, 1]),
+    "labels": (dict(columns=3, labels=["a", "two lines of words", "b", "c", "d"]), [3, 2]),
+    "labels and title": (dict(columns=3, labels=list("abcde"), title="A finding"), [3, 2]),
+    "rows": (dict(rows=[3, 2]), [3, 2]),
+    "rows with labels": (dict(rows=[2, 3], labels=["first", "a longer one"], title="x"), [2, 3]),
+}
+
+
+@pytest.mark.parametrize("settings, rows", LAYOUTS.values(), ids=LAYOUTS)
+def test_images_stand_in_order_apart_and_each_by_its_label(settings, rows):
+    settings = dict(settings)
+    greys = [40 + 30 * i for i in range(5)]
+    batch = torch.tensor(greys).view(5, 1, 1, 1).expand(5, 1, 6, 8) / 255
+    given = batch.split(settings.pop("rows")) if "rows" in settings else batch
+    figure = viz.images(list(given) if isinstance(given, tuple) else given, scale=4, **settings)
+    drawn, boxes = pixels(figure), []
+    for grey in greys:
+        y, x = np.nonzero((drawn == grey).all(2))
+        y, x = y[np.isin(y, np.flatnonzero(np.bincount(y) >= 32))], x  # text is grey here and there
+        solid = [np.bincount(axis).argsort()[::-1] for axis in (y, x)]
+        top, left = (sorted(axis[:n])[0] for axis, n in zip(solid, (24, 32)))
+        assert (drawn[top : top + 24, left : left + 32] == grey).all()
+        boxes.append((left, top))
+    lines = np.split(np.array(boxes), np.cumsum(rows)[:-1])
+    assert all((np.diff(line[:, 0]) == 32 + 6).all() for line in lines)  # side by side
+    assert all(len({*line[:, 1]}) == 1 for line in lines)
+    assert len({line[0, 0] for line in lines}) == 1
+    steps = {int(b[0, 1] - a[0, 1]) for a, b in zip(lines, lines[1:])}
+    assert len(steps) < 2 and min(steps, default=99) >= 24 + 6
+    height, width = drawn.shape[:2]
+    assert max(x for x, _ in boxes) + 32 <= width and max(y for _, y in boxes) + 24 <= height
+    texts = [text for text in figure.axes[0].texts if text.get_text() != settings.get("title")]
+    assert len(texts) == len(settings.get("labels", []))
+    for i, text in enumerate(texts):
+        box = text.get_window_extent()
+        top, bottom = height - box.y1, height - box.y0
+        assert 0 <= top and 0 <= box.x0 and box.x1 <= width
+        if "rows" in LAYOUTS and isinstance(given, tuple):
+            x, y = lines[i][0]
+            assert box.x1 <= x and y <= (top + bottom) / 2 <= y + 24
+        else:
+            x, y = boxes[i]
+            assert y - 20 <= bottom <= y and x - 1 <= box.x0 < x + 32
+
+
+def test_clouds_laid_over_each_other_have_their_own_colour_and_name():
+    many = [clouds(seed=seed) for seed in range(3)]
+    figure = viz.points(*many, labels=["a", "b", "c"], overlay=True)
+    [ax] = figure.axes
+    for i, (drawn, cloud) in enumerate(zip(ax.collections, many, strict=True)):
+        assert same_color(drawn.get_facecolor()[0][:3], f"C{i}")
+        np.testing.assert_allclose(drawn.get_offsets(), cloud, rtol=1e-6)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b", "c"]
+
+
+def test_paths_run_from_grey_to_blue():
+    steps = torch.stack([clouds(30, seed=seed) for seed in range(4)])
+    figure = viz.trajectory(steps, paths=20)
+    [ax] = figure.axes
+    *pieces, first, last = ax.collections
+    assert len(pieces) == 3 and all(len(piece.get_segments()) == 20 for piece in pieces)
+    for i, piece in enumerate(pieces):
+        np.testing.assert_allclose(piece.get_segments()[7], steps[i : i + 2, 7], rtol=1e-6)
+        assert same_color(piece.get_color()[0][:3], canvas.NOISE_TO_DATA(i / 2)[:3])
+    for drawn, cloud, colour in ((first, steps[0], canvas.NOISE), (last, steps[-1], canvas.DATA)):
+        np.testing.assert_allclose(drawn.get_offsets(), cloud[:20], rtol=1e-6)
+        assert same_color(drawn.get_facecolor()[0][:3], colour)
 
 
 def test_images_take_grey_without_a_channel_and_clip():
