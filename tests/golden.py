@@ -1,17 +1,20 @@
-"""What every shipped network says of fixed input, and what the renderer paints: golden.safetensors.
+"""What shipped networks, the renderer and the solutions of exercises gave: golden.safetensors.
 
-python tests/golden.py          writes the file anew; run it after shipping other weights
+python tests/golden.py          writes the file anew; run it after shipping other weights or exercises
 """
 
 from copy import deepcopy
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from minidiff import load, pretrained
 from minidiff.codecs import Autoencoder
+from minidiff.course.exercises import all_exercises
+from minidiff.course.exercises.answers import outputs
 from minidiff.data import scenes as renderer
 from minidiff.evaluation.judges import digits, scenes
 
@@ -56,15 +59,27 @@ def renders():
     return F.avg_pool2d(pictures.permute(0, 3, 1, 2) / 255, 4).flatten()
 
 
+def solved(exercise):
+    """The numbers that an exercise's solution gives for all its inputs, in a row."""
+
+    def numbers(output):
+        if isinstance(output, list):
+            return [number for part in output for number in numbers(part)]
+        return output.ravel().tolist() if isinstance(output, np.ndarray) else []
+
+    return torch.tensor(numbers(outputs(exercise.solution, exercise.inputs())))
+
+
 def stored():
     """What they said when the file was written, by name, float32."""
     return {name: values.float() for name, values in load_file(FILE).items()}
 
 
 def main():
-    told = {name: answer(name) for name in names()} | {"renders": renders()}
-    save_file({name: values.half() for name, values in told.items()}, FILE)
-    print(f"{FILE.name}: {', '.join(names())}; {FILE.stat().st_size / 1e3:.0f} kB")
+    told = {name: answer(name).half() for name in names()} | {"renders": renders().half()}
+    told |= {f"exercise {each.name}": solved(each) for each in all_exercises()}
+    save_file(told, FILE)
+    print(f"{FILE.name}: {len(told)} entries, {FILE.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

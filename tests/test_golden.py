@@ -4,11 +4,13 @@ import golden
 import pytest
 import torch
 
+from minidiff.course.exercises import all_exercises
+
 
 def test_every_shipped_network_has_its_stored_answer():
-    assert sorted(golden.stored()) == sorted([*golden.names(), "renders"]), (
-        "run python tests/golden.py"
-    )
+    exercises = [f"exercise {each.name}" for each in all_exercises()]
+    wanted = sorted([*golden.names(), "renders", *exercises])
+    assert sorted(golden.stored()) == wanted, "run python tests/golden.py"
 
 
 @pytest.mark.parametrize("name", golden.names())
