@@ -34,7 +34,7 @@ ROOMS = {  # its own tests
     "codecs": ["codecs", "perceptual"],
     "editing": ["editing", "photos"],
     "training": ["training", "checkpoints"],
-    "recipes": ["recipes", "failures", "perceptual", "judge"],
+    "recipes": ["recipes", "pretrained", "failures", "perceptual", "judge"],
     "evaluation": ["distances", "judge", "scene_judge", "memorisation"],
     "data": ["points", "mnist", "digit_captions", "scenes"],
     "pretrained": ["pretrained"],
