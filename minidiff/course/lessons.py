@@ -6,9 +6,9 @@ import copy
 import io
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Thread
 
 import ipykernel.kernelspec
 import nbformat
@@ -173,7 +173,7 @@ def _execute(path, nb, timeout):
     # Lessons are stored as the CPU computes them.
     env = {key: value for key, value in os.environ.items() if key != "MINIDIFF_DEVICE"}
     try:
-        _finish(client.async_execute(env=env, stderr=subprocess.DEVNULL))
+        _finish(client, env=env, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         raise RuntimeError(f"{path.name}, cell {at}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
@@ -188,33 +188,33 @@ def _execute(path, nb, timeout):
     return nb
 
 
-def _finish(work):
-    """Runs a coroutine to its end. Ctrl-C ends it, cleanly, and is a KeyboardInterrupt.
+def _finish(client, **settings):
+    """Runs a client's notebook to its end. Ctrl-C ends it, kernel and all, and is a KeyboardInterrupt.
 
     In a thread, since nbclient takes signals for itself in the main one, where a loop may run already.
     """
-    loops = SimpleQueue()
+    loop, done = asyncio.new_event_loop(), Future()
 
     def run():
-        with asyncio.Runner() as runner:
-            loops.put(runner.get_loop())
-            return runner.run(work)
-
-    with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(run)
         try:
-            return done.result()
-        except KeyboardInterrupt:
-            loop = loops.get()
-            while not wait([done], timeout=0).done:  # again, if what was cancelled went on
-                loop.call_soon_threadsafe(cancel_all, loop)
-                wait([done], timeout=10)
-            raise
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                done.set_result(runner.run(client.async_execute(**settings)))
+        except BaseException as error:  # noqa: BLE001 (it is the caller's)
+            done.set_exception(error)
 
-
-def cancel_all(loop):
-    for task in asyncio.all_tasks(loop):
-        task.cancel()
+    # A daemon, so that nothing that hangs in there can hold the whole process.
+    thread = Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        return done.result()
+    except KeyboardInterrupt:
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+        thread.join(10)
+        kernel = getattr(client.km and client.km.provisioner, "process", None)
+        if thread.is_alive() and kernel:
+            kernel.kill()
+            thread.join(10)
+        raise
 
 
 def _write(path, text):
