@@ -17,10 +17,10 @@ ROOMS = {
     "model": ["Model"],
     "nets": ["PointNet", "UNet"],
     "pretrained": ["load"],
-    "samplers": ["ddim", "ddpm", "dpmpp_2m", "heun", "last", "noise_from"],
+    "samplers": ["consistency", "ddim", "ddpm", "dpmpp_2m", "heun", "last", "noise_from"],
     "schedules": [
         "DDPM", "cosine", "flow", "log_snr", "log_snr_grid", "logit_normal_times",
-        "stratified_times", "uniform_grid",
+        "root_times", "stratified_times", "uniform_grid",
     ],
     "training": ["train"],
 }  # fmt: skip

@@ -138,6 +138,14 @@ class LogSnrTimes:
         return torch.lerp(self.grid[index], self.grid[index + 1], place - index)
 
 
+def root_times(n, generator=None):
+    """n training times in (0, 1] with density 2 t; shape (n,).
+
+    Late times decide what will be painted; at early ones only a little grain is left to remove.
+    """
+    return stratified_times(n, generator).sqrt()
+
+
 def logit_normal_times(n, generator=None):
     """Training times with a logit-normal density, few at either end (Esser et al. 2024, eq. 19).
 

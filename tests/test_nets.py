@@ -49,6 +49,24 @@ def test_unet_listens_to_time_and_tokens():
     assert not torch.allclose(out, net(x, torch.tensor([0.3, 0.3]), tokens.flip(2), mask))
 
 
+def test_positions_tell_where_a_place_is():
+    """Every one of them has its say; while they are 0 the network is the one without them."""
+    told, plain = unet(positions=(2, 3)), unet()
+    plain.load_state_dict(told.state_dict(), strict=False)
+    x, t = torch.randn(2, 1, 8, 12), torch.rand(2)
+    told(x, t, *cond(2)).sum().backward()
+    assert (told.position.grad.abs().sum(0) > 0).all() and told.position.shape == (16, 2, 3)
+    assert not torch.allclose(told(x, t, *cond(2)), plain(x, t, *cond(2)), atol=1e-3)
+    torch.nn.init.zeros_(told.position)
+    assert torch.allclose(told(x, t, *cond(2)), plain(x, t, *cond(2)), atol=1e-6)
+    torch.nn.init.normal_(told.position)
+    large = torch.randn(2, 1, 16, 8)  # another size: what was learned is stretched
+    stretched = F.interpolate(told.position[None].detach(), (4, 2), mode="bilinear")[0]
+    other = unet(positions=(4, 2))
+    other.load_state_dict(told.state_dict() | {"position": stretched})
+    assert torch.allclose(told(large, t, *cond(2)), other(large, t, *cond(2)), atol=1e-6)
+
+
 def test_masked_tokens_do_not_matter():
     net, x, t = unet(), torch.randn(2, 1, 8, 8), torch.rand(2)
     tokens, mask = cond(2)

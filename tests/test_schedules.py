@@ -14,6 +14,7 @@ from minidiff.schedules import (
     flow,
     log_snr,
     log_snr_grid,
+    root_times,
     stratified_times,
     uniform_grid,
 )
@@ -148,6 +149,14 @@ def test_training_times_cover_the_range_evenly():
     assert 0 < times.min() and times.max() <= 1
     assert (times.sort().values.diff() - 1e-3).abs().max() < 1e-5
     assert (times.diff() < 0).any() and (times.diff() > 0).any()  # shuffled
+
+
+def test_root_times_lie_late():
+    """Density 2 t: the share of times below a is a squared."""
+    times = root_times(1000, torch.Generator().manual_seed(0))
+    below = torch.tensor([0.1, 1 / 3, 0.5, 0.9, 1.0])
+    share = (times[:, None] <= below).float().mean(0)
+    assert (share - below.square()).abs().max() <= 2e-3 and times.min() > 0
 
 
 def test_log_snr_times_are_uniform_in_log_snr():

@@ -30,7 +30,9 @@ class UNet(nn.Module):
     depth: stages per resolution. patch: pixels folded into channels at the door (space to depth),
     which makes a step 4 times cheaper at patch 2. token_width: D of the tokens, None for a network
     without condition. attention_levels: how many of the lowest resolutions have attention (Ho et al.
-    2020, appendix B; Rombach et al. 2022, section 3.3). The average of the tokens joins the time in every block's FiLM.
+    2020, appendix B; Rombach et al. 2022, section 3.3). positions: (H, W) of the lowest resolution
+    in training, for a learned vector at each place, interpolated for other sizes (Dosovitskiy et al.
+    2021, section 3.2); None for none. The average of the tokens joins the time in every block's FiLM.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class UNet(nn.Module):
         patch=2,
         token_width=None,
         attention_levels=1,
+        positions=None,
     ):
         super().__init__()
         self.channels, self.width, self.widths = channels, width, tuple(widths)
         self.depth, self.patch, self.token_width = depth, patch, token_width
         self.attention_levels = attention_levels
+        self.positions = tuple(positions) if positions else None
         self.factor = patch * 2 ** (len(widths) - 1)
         emb = 4 * width
         self.time = nn.Sequential(nn.Linear(emb, emb), nn.SiLU(), nn.Linear(emb, emb))
@@ -62,6 +66,7 @@ class UNet(nn.Module):
                 now = size
             if level < low:
                 self.down.append(nn.Conv2d(now, now, 3, stride=2, padding=1))
+        self.position = nn.Parameter(torch.zeros(now, *positions)) if positions else None
         self.middle = Stage(now, now, emb, True, token_width)
         for level, size in reversed(list(enumerate(sizes))):
             for _ in range(depth):
@@ -86,6 +91,8 @@ class UNet(nn.Module):
                 skips.append(h)
             else:
                 h = layer(h)
+        if self.positions:
+            h = h + F.interpolate(self.position[None], h.shape[2:], mode="bilinear")
         h = self.middle(h, emb, tokens, mask)
         for layer in self.up:
             if isinstance(layer, Stage):

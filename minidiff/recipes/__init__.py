@@ -1,21 +1,22 @@
 """Recipes: how each shipped model is made; names are looked up at the command line."""
 
-from . import codec, digits, judges, photos, points, scenes
-from .digits import TEN_STEPS, digit_data, digit_model, digit_text_model, labelled
+from . import codec, digits, fast, judges, photos, points, scenes
+from .digits import digit_data, digit_model, digit_text_model, labelled
 from .points import point_data, point_model
 from .recipe import Recipe
-from .scenes import OnLatents, full_scenes, small_scenes
+from .scenes import full_scenes, small_scenes
 
 RECIPES = {
     **points.RECIPES,
     **digits.RECIPES,
     **codec.RECIPES,
     **scenes.RECIPES,
+    **fast.RECIPES,
     **photos.RECIPES,
     **judges.RECIPES,
 }
 
 __all__ = [
-    "RECIPES", "TEN_STEPS", "OnLatents", "Recipe", "digit_data", "digit_model", "digit_text_model",
+    "RECIPES", "Recipe", "digit_data", "digit_model", "digit_text_model",
     "full_scenes", "labelled", "photos", "point_data", "point_model", "small_scenes",
 ]  # fmt: skip
