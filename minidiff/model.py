@@ -6,6 +6,7 @@ from torch import nn
 from . import sampling
 from .checks import check_count, check_prompts
 from .conditions import Unconditional
+from .errors import UserError
 from .guidance import clip, given, guide
 from .samplers import ddim, last
 from .schedules import uniform_grid
@@ -16,16 +17,26 @@ class Model(nn.Module):
 
     denoiser: `denoise(x, t, *cond) -> x0_hat`, with its `schedule` as an attribute. encoder: prompts
     -> cond. codec: `encode` and `decode`, pixels <-> x0. shape: of one x0, without batch. w, steps,
-    sampler, grid (steps -> ts): the defaults it is measured and shipped with. What else the parts
-    may say of themselves, and what holds if they do not, stands in `null`, `range` and `factors`.
+    sampler, grid (steps -> ts): the defaults it is measured and shipped with. learned_w: the guidance
+    that a call of the denoiser has in it already, so that it takes no other; None if it has none. What
+    else the parts may say of themselves stands in `null`, `range` and `factors`.
     """
 
     def __init__(
-        self, denoiser, encoder, codec, shape, w=1.0, steps=50, sampler=ddim, grid=uniform_grid
+        self,
+        denoiser,
+        encoder,
+        codec,
+        shape,
+        w=1.0,
+        steps=50,
+        sampler=ddim,
+        grid=uniform_grid,
+        learned_w=None,
     ):
         super().__init__()
         self.denoiser, self.encoder, self.codec = denoiser, encoder, codec
-        self.shape, self.w = tuple(shape), w
+        self.shape, self.w, self.learned_w = tuple(shape), w, learned_w
         self.steps, self.sampler, self.grid = steps, sampler, grid
 
     @property
@@ -79,6 +90,12 @@ class Model(nn.Module):
         w: guidance, 1 for none. negative: a prompt to steer away from, in place of the empty one.
         """
         prompts, w = self.listed(prompts), self.w if w is None else w
+        if self.learned_w is not None and (w != 1 or negative is not None):
+            asked = f"w = {w:g}" if w != 1 else f"negative {negative!r}"
+            raise UserError(
+                f"w is fixed in this model, which learned to paint as with w = {self.learned_w:g} "
+                f"and nothing negative, got {asked}"
+            )
         denoise = given(self.denoiser, *self.encoder(prompts))
         if w != 1:
             away = self.null if negative is None else negative

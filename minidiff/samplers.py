@@ -155,6 +155,18 @@ def dpmpp_2m(denoise, schedule, x, ts):
         yield x, x0_hat
 
 
+@torch.no_grad()
+def consistency(denoise, schedule, x, ts, noise=torch.randn_like):
+    """Guess the data, add fresh noise, guess again (Song et al. 2023, algorithm 1).
+
+    For denoisers that guess well at once, such as students of `training.distillation`.
+    """
+    for t, _, (alpha_s, sigma_s) in stepper(schedule, ts):
+        x0_hat = denoise(x, t)
+        x = alpha_s * x0_hat + sigma_s * noise(x) if sigma_s > 0 else x0_hat
+        yield x, x0_hat
+
+
 def last(steps):
     """The finished sample: x of the last pair that a sampler yields."""
     for x, _ in steps:

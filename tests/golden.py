@@ -23,7 +23,9 @@ JUDGES = {"judge": digits, "scene-judge": scenes}
 PROMPTS = {  # one that says something and one that does not
     "digits": [3, None],
     "digits-text": ["a thick seven leaning right", ""],
+    "digits-fast": ["a thick seven leaning right", ""],
     "scenes": ["a red fox in snow", ""],
+    "scenes-fast": ["a red fox in snow", ""],
 }
 
 

@@ -88,7 +88,8 @@ TOKENIZER = Tokenizer(["red", "fox"], 5)
 EXAMPLES = {
     "Model": minidiff.load("scenes"),
     "Denoiser": Denoiser(UNet(1, width=8, widths=(1,)), DDPM(T=50, beta_max=0.1)),
-    "UNet": UNet(1, 16, (1, 2), 2, 1, token_width=4, attention_levels=2),
+    "UNet": UNet(1, 16, (1, 2), 2, 1, token_width=4, attention_levels=2, positions=(4, 4)),
+    "LowRank": PARTS["LowRank"](UNet(1, width=8, widths=(1,)), rank=3),
     "FullyConvolutionalUNet": PARTS["FullyConvolutionalUNet"](3, width=8, patch=1),
     "LabelEncoder": PARTS["LabelEncoder"](7, 5),
     "Tokenizer": TOKENIZER,

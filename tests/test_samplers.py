@@ -8,7 +8,7 @@ import torch
 
 from minidiff.data.points import Mixture
 from minidiff.denoiser import noising
-from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from, posterior
+from minidiff.samplers import consistency, ddim, ddpm, dpmpp_2m, heun, last, noise_from, posterior
 from minidiff.schedules import DDPM, cosine, flow, log_snr_grid, uniform_grid
 
 SAMPLERS = {
@@ -17,6 +17,7 @@ SAMPLERS = {
     "ddim1": partial(ddim, eta=1.0),
     "heun": heun,
     "2m": dpmpp_2m,
+    "consistency": consistency,
 }
 SCHEDULES = [cosine, flow, DDPM()]
 MEAN, STD = 0.7, 0.5
@@ -28,7 +29,7 @@ def normal(*shape, seed=0):
 
 def noise_for(name, seed=1):
     """The argument of a stochastic sampler, none for the others."""
-    return {"noise": seeded(seed)} if name in ("ddpm", "ddim1") else {}
+    return {"noise": seeded(seed)} if name in ("ddpm", "ddim1", "consistency") else {}
 
 
 def gaussian(schedule, shape):
@@ -68,12 +69,22 @@ def test_contract(name, schedule, shape):
     assert torch.equal(x, start)  # the start is not written over
 
 
+def jump(x, t):
+    """Where the exact flow of the Gaussian ends: what a perfect student would guess."""
+    return exact_flow(cosine, x, t, torch.zeros(()))
+
+
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_moments_of_a_gaussian(name):
-    ts = uniform_grid(400)
+@pytest.mark.parametrize("n", [1, 4, 400])
+def test_moments_of_a_gaussian(name, n):
+    """Of any number of steps for a student that jumps; of many for a guess of the mean."""
+    if name != "consistency" and n < 400:
+        return
+    ts = uniform_grid(n)
     noise = torch.randn(4000, 2, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(1)
-    x = last(SAMPLERS[name](gaussian(cosine, (2,)), cosine, cosine(ts[0])[1] * noise, ts))
+    denoise = jump if name == "consistency" else gaussian(cosine, (2,))
+    x = last(SAMPLERS[name](denoise, cosine, cosine(ts[0])[1] * noise, ts))
     assert x.mean().item() == pytest.approx(MEAN, abs=0.03)
     assert x.std().item() == pytest.approx(STD, rel=0.05)
 
@@ -183,7 +194,7 @@ def test_precision_changes_little(name):
             SAMPLERS[name](shrunk(cosine), cosine, x, ts, **noise_for(name))
         ).double()
     for dtype, most in zip(DTYPES, (0.01, 0.08, 0, 1e-5)):
-        if name in ("ddpm", "ddim1") and dtype == torch.float64:
+        if noise_for(name) and dtype == torch.float64:
             continue  # whose noise has other numbers
         assert (ends[dtype] - ends[torch.float32]).abs().max() <= most
 

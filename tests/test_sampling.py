@@ -14,7 +14,7 @@ from minidiff.conditions import LabelEncoder
 from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import UNet
-from minidiff.samplers import ddim, ddpm, dpmpp_2m, heun, last, noise_from
+from minidiff.samplers import consistency, ddim, ddpm, dpmpp_2m, heun, last, noise_from
 from minidiff.sampling import (
     finished,
     frames,
@@ -33,6 +33,7 @@ SAMPLERS = {
     "ddpm": ddpm,
     "heun": heun,
     "2m": dpmpp_2m,
+    "consistency": consistency,
     "repaint": editing.resampled(ddpm, 2),
 }
 BAR = tqdm(disable=True)
@@ -85,7 +86,7 @@ def test_every_way_to_sample_ends_at_the_same_pictures(name):
     assert len(seen) == 5 and all(torch.equal(each, wanted) for each in seen[-1])
 
 
-@pytest.mark.parametrize("name", ["ddim1", "ddpm", "repaint"])
+@pytest.mark.parametrize("name", ["ddim1", "ddpm", "consistency", "repaint"])
 def test_the_seed_decides_the_noise_on_the_way(name):
     """From one and the same start, another seed's noise ends elsewhere."""
     model, ends = tiny(), []

@@ -113,7 +113,7 @@ def parser():
         help="of each prompt's first sample; the others have S + 1, S + 2, ... (default: 0)",
     )
     new.add_argument("--steps", type=whole(1, STEPS), metavar="K", help="steps of the sampler")
-    new.add_argument("--sampler", metavar="NAME", help="ddim, ddpm, heun, dpmpp_2m")
+    new.add_argument("--sampler", metavar="NAME", help="ddim, ddpm, heun, dpmpp_2m, consistency")
     new.add_argument(
         "--guidance", type=guidance, metavar="W", help="how strictly to obey; 1 is none"
     )

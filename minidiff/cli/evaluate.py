@@ -10,7 +10,9 @@ EVALUATIONS = {
     "points": evaluate_points,
     "digits": evaluate_digits,
     "digits-text": evaluate_text,
+    "digits-fast": evaluate_text,
     "scenes": evaluate_scenes,
+    "scenes-fast": evaluate_scenes,
     "scenes-small": evaluate_scenes,
 }
 

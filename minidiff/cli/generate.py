@@ -10,13 +10,13 @@ from tqdm import tqdm
 from .. import sampling
 from ..conditions import LabelEncoder, Unconditional
 from ..errors import UserError
-from ..samplers import ddim, ddpm, dpmpp_2m, heun
+from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
 from . import folder, outputs, writers
 from .models import look_up, open_model, resize, within_memory
 from .prompts import check_prompts, default_prompts, lines, says_nothing
 from .record import Record
 
-SAMPLERS = {"ddim": ddim, "ddpm": ddpm, "heun": heun, "dpmpp_2m": dpmpp_2m}
+SAMPLERS = {each.__name__: each for each in (ddim, ddpm, heun, dpmpp_2m, consistency)}
 
 
 def generate(args):

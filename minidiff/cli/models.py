@@ -27,7 +27,8 @@ def open_model(name, device):
     if not isinstance(model, Model):
         raise UserError(f"model {name!r} is a part of others and paints nothing by itself")
     known = pretrained.manifest(folder)
-    files = name, *known[name].get("parts", {}).values()
+    parts = (other.partition(".")[0] for other in known[name].get("parts", {}).values())
+    files = dict.fromkeys([name, *parts])
     return model.to(device), known[name] | {"weights": "+".join(known[f]["sha256"] for f in files)}
 
 

@@ -9,11 +9,12 @@ import torch
 from tqdm import tqdm
 
 from .. import pretrained, training
+from ..codecs import Scaled
 from ..errors import UserError, shown
 from ..evaluation.judges.digits import Judge
 from ..evaluation.judges.scenes import SceneJudge
 from ..files import check_writable, owned
-from ..recipes import RECIPES, OnLatents, toml
+from ..recipes import RECIPES, toml
 from ..recipes.recipe import plain
 from ..sampling import generator_at
 from ..training import checkpoints, distributed
@@ -80,7 +81,7 @@ def run(name, folder, given, interrupted):
         with distributed.first_alone():
             path, workers = folder / "latents.pt", settings.get("workers", 0)
             stream = recipe.encoded(needed[0].to(device), latents, path, workers)
-        model = OnLatents(model)
+        codec, model.codec = model.codec, Scaled(1)  # what comes is encoded already
     plan = {"recipe": name, "latents": latents, "start": start}
     steps = training.train(
         model,
@@ -94,8 +95,9 @@ def run(name, folder, given, interrupted):
     )
     progress = follow(steps, name, settings, interrupted)
     if not distributed.rank():
-        result = progress.model.model if latents else progress.model
-        keep(name, recipe.keep(result), folder, progress, settings | plan, started)
+        if latents:
+            progress.model.codec = codec
+        keep(name, recipe.keep(progress.model), folder, progress, settings | plan, started)
     return 128 + interrupted[0] if interrupted else 0
 
 

@@ -3,7 +3,8 @@
 cond, where there is one, is `tokens (B, L, D), mask (B, L)` with mask True on the tokens that count.
 """
 
+from .low_rank import LowRank
 from .mlp import PointNet
 from .unet import FullyConvolutionalUNet, UNet
 
-__all__ = ["FullyConvolutionalUNet", "PointNet", "UNet"]
+__all__ = ["FullyConvolutionalUNet", "LowRank", "PointNet", "UNet"]

@@ -38,8 +38,11 @@ def load(name, folder=HERE, *known):
     return model.eval()
 
 
-def read(name, folder):
-    """The manifest's entry of a model and its named tensors, those of other models in it too."""
+def read(name, folder, inside=()):
+    """The manifest's entry of a model and its named tensors, those of other models in it too.
+
+    inside: the models that it is read as a part of.
+    """
     known, folder = manifest(folder), Path(folder)
     if name not in known:
         raise UserError(f"model must be one of {', '.join(known) or 'none yet'}, got {name!r}")
@@ -48,25 +51,36 @@ def read(name, folder):
     if metadata.get("made_for") != digest([facts["class"], facts["arguments"]]):
         raise UserError(f"{name} in {shown(folder)} has weights made for other arguments or words")
     for part, other in facts.get("parts", {}).items():
-        if other not in known or "parts" in known[other]:
+        if other.partition(".")[0] not in set(known) - {name, *inside}:
             raise UserError(f"{name} in {shown(folder)} needs the model {other!r} beside it")
-        tensors |= {f"{part}.{key}": value for key, value in read(other, folder)[1].items()}
+        tensors |= part_of(part, other, folder, (*inside, name))
     return facts, tensors
+
+
+def part_of(part, other, folder, inside=()):
+    """The tensors of a part, which is another model, or a part of one such as "scenes.encoder"."""
+    other, _, inner = other.partition(".")
+    start = f"{inner}." if inner else ""
+    return {
+        f"{part}.{key.removeprefix(start)}": value
+        for key, value in read(other, folder, inside)[1].items()
+        if key.startswith(start)
+    }
 
 
 @torch.no_grad()
 def save(name, model, folder=HERE, parts=None, **facts):
     """Write a model's weights into `folder` and what it is to the manifest there.
 
-    parts: which of its parts are left out, being other models of the folder, such as {"codec":
-    "codec"}; they must be equal. facts: recipe, settings, seed, scores and the like. UserError for a
+    parts: which of its parts are left out, being other models of the folder or parts of such, as in
+    {"codec": "codec", "encoder": "scenes.encoder"}; they must be equal. facts: recipe, settings, seed, scores and the like. UserError for a
     model that cannot be described or whose weights are no numbers.
     """
     what, folder = describe(model), Path(folder)
     tensors = {key: value.cpu() for key, value in model.state_dict().items()}
     for part, other in (parts or {}).items():
-        for key, value in read(other, folder)[1].items():
-            if not torch.equal(tensors.pop(f"{part}.{key}").half(), value.half()):
+        for key, value in part_of(part, other, folder).items():
+            if not torch.equal(tensors.pop(key).half(), value.half()):
                 raise UserError(f"{part} of the model differs from {other!r} in {shown(folder)}")
     facts |= {"parts": parts} if parts else {}
     made_for, file = digest([what["class"], what["arguments"]]), f"{name}.safetensors"

@@ -13,8 +13,8 @@ from ..conditions import LabelEncoder, TextEncoder, Tokenizer, Unconditional
 from ..denoiser import Denoiser
 from ..errors import UserError
 from ..model import Model
-from ..nets import FullyConvolutionalUNet, PointNet, UNet
-from ..samplers import ddim, ddpm, dpmpp_2m, heun
+from ..nets import FullyConvolutionalUNet, LowRank, PointNet, UNet
+from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
 from ..schedules import (
     DDPM,
     LogSnrTimes,
@@ -22,6 +22,7 @@ from ..schedules import (
     flow,
     log_snr_grid,
     logit_normal_times,
+    root_times,
     stratified_times,
     uniform_grid,
 )
@@ -29,15 +30,15 @@ from ..schedules import (
 PARTS = {
     part.__name__: part
     for part in (
-        *(Model, Denoiser, UNet, FullyConvolutionalUNet, PointNet, DDPM, LogSnrTimes),
+        *(Model, Denoiser, UNet, FullyConvolutionalUNet, LowRank, PointNet, DDPM, LogSnrTimes),
         *(LabelEncoder, TextEncoder, Tokenizer, Unconditional, Pixels, Scaled, Autoencoder),
     )
 }
 FUNCTIONS = {
     function.__name__: function
     for function in (
-        *(cosine, flow, ddim, ddpm, dpmpp_2m, heun),
-        *(uniform_grid, log_snr_grid, stratified_times, logit_normal_times),
+        *(cosine, flow, ddim, ddpm, dpmpp_2m, heun, consistency),
+        *(uniform_grid, log_snr_grid, stratified_times, logit_normal_times, root_times),
     )
 }
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save as as_bytes
-from torch import nn
 from tqdm.auto import tqdm
 
 from ..codecs import Autoencoder
@@ -50,23 +49,6 @@ def on_codec(empty):
         return latent
 
     return model
-
-
-class OnLatents(nn.Module):
-    """A model in training whose pictures come encoded: (latents (n, *), prompts) is its batch."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model = model
-
-    def loss(self, latents, prompts, generator=None):
-        return self.loss_at(latents, prompts, *self.draw_noise(latents, generator))
-
-    def draw_noise(self, latents, generator=None):
-        return self.model.draw_noise(latents, generator)
-
-    def loss_at(self, latents, prompts, t, eps):
-        return self.model.denoiser.loss_at(latents, t, eps, *self.model.encoder(prompts))
 
 
 def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
