@@ -36,6 +36,14 @@ def _in_place(x0, eps, alpha, sigma):
     return x0.mul_(alpha).add_(sigma * eps)
 
 
+def _prints(x0, eps, alpha, sigma):
+    print(alpha * x0 + sigma * eps)
+
+
+def _not_written(x0, eps, alpha, sigma):
+    raise NotImplementedError
+
+
 def _raises(x0, eps, alpha, sigma):
     raise IndexError("off the end")
 
@@ -104,7 +112,9 @@ def test_stub_task_and_check_are_derived(demo):
         ("98.1", lambda *a: "text", "not yet", "str where a number or tensor"),
         ("98.1", lambda *a: [1, 2], "not yet", "sequence where a number or tensor"),
         ("98.1", lambda *a: ..., "not attempted", ""),
-        ("98.1", lambda *a: None, "not attempted", ""),
+        ("98.1", lambda *a: None, "not attempted", "returns nothing"),
+        ("98.1", _prints, "not attempted", "`return`, not with a print"),
+        ("98.1", _not_written, "not attempted", ""),
         ("98.1", None, "not attempted", ""),
         ("98.2", draw, "correct", "agrees"),
         ("98.2", lambda n, g: list(torch.randn(n, generator=g)), "correct", "agrees"),

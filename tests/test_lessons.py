@@ -16,11 +16,12 @@ BAR = VIEW | {"text/plain": "  0%|          | 0/3 [00:00<?, ?it/s]"}
 TOP = "# 1 Noise\n\nYou will be able to draw it. You need lesson 00. It takes 10 minutes."
 
 
-def code(source="1 + 1", *data, tags=(), text=None):
+def code(source="1 + 1", *data, tags=(), text=None, hidden=False):
     outputs = [v4.new_output("display_data", d) for d in copy.deepcopy(data)]
     if text:
         outputs.append(v4.new_output("stream", name="stdout", text=text))
-    return v4.new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
+    metadata = {"tags": list(tags)} | ({"jupyter": {"source_hidden": True}} if hidden else {})
+    return v4.new_code_cell(source, outputs=outputs, metadata=metadata)
 
 
 def prose(source):
@@ -87,6 +88,11 @@ BREACHES = {
     "absolute path in source": code("open('/home/me/x')"),
     "absolute path in output": code("p", text="/tmp/x.png\n"),
     "memory address in output": code("o", {"text/plain": "<object at 0x7f3a2b1c>"}),
+    "prints True or False where a number belongs": code("print(a < b)", text="True\n"),
+    "asserts outside a cell tagged `claim`": code("for x in y:\n    assert x"),
+    "a claim that asserts nothing": code("x", tags=["claim"], hidden=True),
+    "a claim with an output": code("assert x", text="0.1\n", tags=["claim"], hidden=True),
+    "a claim that is not collapsed": code("assert x", tags=["claim"]),
     "widget without a still picture before it": code("explore(draw)", SLIDER, PNG),
     "picture without alt text": prose("![](noise.png)"),
     "picture inlined in markdown": prose("![noise](data:image/png;base64,iVBOR)"),
@@ -102,6 +108,19 @@ def test_each_rule_finds_its_breach(stored, finding):
     )
     assert finding in text
     assert text.startswith(("tag", "cell 5: "))
+
+
+def test_what_only_a_claim_defines_is_used_by_no_other_cell(stored):
+    """Readers do not run claims."""
+    claim = code("gap = a - b\nassert gap < 1", tags=["claim"], hidden=True)
+    sample = code("sample()", tags=["sample"])
+    for cells, said in [
+        ((claim, code("gap + 1")), ["cell 6: uses gap, which only a claim defines"]),
+        ((claim, code("gap = 2\ngap")), []),
+        ((code("gap = 0"), claim, code("gap")), []),
+        ((claim, code("%time gap"), code("gap = 1"), code("gap")), []),
+    ]:
+        assert found(stored(notebook(*cells, sample), "93_claims.ipynb")) == said
 
 
 def change(nb, **values):

@@ -165,6 +165,19 @@ def test_scenes_look_as_those_that_the_shipped_weights_were_trained_on():
     torch.testing.assert_close(golden.renders(), golden.stored()["renders"], rtol=0, atol=2e-3)
 
 
+class Lowest(np.random.Generator):
+    """One that draws the lower end wherever it draws a single number."""
+
+    def uniform(self, low=0.0, high=1.0, size=None):
+        return low if size is None else super().uniform(low, high, size)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_place_divides_by_zero(place):
+    with np.errstate(divide="raise", invalid="raise"):
+        assert PLACES[place].paint(Lowest(np.random.PCG64(0))).size == (128, 128)
+
+
 def test_each_fact_shows():
     scene = Scene("fox", "red", "flat", "snow")
     picture = scenes.draw(scene, seeded()).int()

@@ -36,12 +36,13 @@ _PICTURE = re.compile(r"!\[[^\]]*\]\(([^)\s:]+)\)")
 def student(folder, paths=None):
     """Writes lessons to work in, by default all, to `folder`; returns the paths written.
 
-    Every exercise is back at its stub with no output, solutions are no longer offered, checks and
-    hints stay, and pictures from files come along. FileExistsError before anything is overwritten.
+    Nothing is run yet, so that predictions come first; exercises are back at their stubs, solutions
+    are no longer offered, claims are left out; checks and hints stay, and pictures from files come
+    along. FileExistsError before anything is overwritten.
     """
     texts, pictures = {}, {}
     for path in lessons.paths_of(paths):
-        nb = without_solutions(lessons.read(path))
+        nb = not_yet_run(without_solutions(lessons.read(path)))
         texts[Path(folder) / path.name] = nbformat.writes(nb) + "\n"
         for name in _PICTURE.findall("".join(cell.source for cell in nb.cells)):
             if file := lessons.picture_beside(path, name):
@@ -106,6 +107,15 @@ def without_solutions(nb):
             cell.source = re.sub(imports, r"\1", cell.source)
         elif cell.cell_type == "markdown":
             cell.source = _OFFER.sub("", cell.source)
+    return nb
+
+
+def not_yet_run(nb):
+    """The lesson `nb`, changed in place: no outputs, and none of the claims about them."""
+    nb.cells = [cell for cell in nb.cells if "claim" not in cell.metadata.get("tags", [])]
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     return nb
 
 

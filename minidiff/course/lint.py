@@ -1,5 +1,6 @@
 """The rules that a stored lesson keeps, for its readers and for the tests that compare it."""
 
+import ast
 import re
 import statistics
 
@@ -9,6 +10,7 @@ MAX_LINES, MAX_P90, MAX_MEDIAN, MIN_WORDS_PER_LINE, MAX_KB = 25, 14, 5, 6, 1536
 
 _ABSOLUTE = re.compile(r"(?<![\w./:])/(?:root|home|tmp|work|usr|opt|Users|var)/[\w.-]+")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+_NO_NUMBER = re.compile(r"\b(?:True|False)\b")
 _PROGRESS = re.compile(r"\d+%\|.*\||(?:it/s|s/it)")
 # Each of these redraws its output in a way that differs between two runs.
 _UNSTABLE = re.compile(r"\b(interact|interactive_output|clear_output|W\.Output|widgets\.Output)\(")
@@ -23,7 +25,7 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 def findings(path, nb):
     """What is wrong with the lesson `nb` stored at `path`: a list of texts."""
     found = _top(nb.cells) + _totals(path, nb.cells) + _exercises(path, nb.cells)
-    found += _order(nb.cells)
+    found += _order(nb.cells) + _claims(nb.cells)
     if "widgets" in nb.metadata:
         found.append("stored widget state")
     for number, cell in enumerate(nb.cells):
@@ -102,6 +104,41 @@ def _order(cells):
     return found
 
 
+def _claims(cells):
+    """What the prose claims is asserted in silent, collapsed cells, which readers do not need."""
+    found, known, claimed = [], set(), set()
+    for number, cell in enumerate(cells):
+        if cell.cell_type != "code" or not (tree := _parsed(cell.source)):
+            continue
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        made = {name.id for name in names if isinstance(name.ctx, ast.Store)}
+        asserts = any(isinstance(node, ast.Assert) for node in ast.walk(tree))
+        if "claim" in _tags(cell):
+            claimed |= made - known
+            if not asserts:
+                found.append(f"cell {number}: a claim that asserts nothing")
+            if cell.outputs:
+                found.append(f"cell {number}: a claim with an output")
+            if not cell.metadata.get("jupyter", {}).get("source_hidden"):
+                found.append(f"cell {number}: a claim that is not collapsed")
+            continue
+        if asserts:
+            found.append(f"cell {number}: asserts outside a cell tagged `claim`")
+        if borrowed := {name.id for name in names} & claimed - made:
+            found.append(f"cell {number}: uses {min(borrowed)}, which only a claim defines")
+        known |= made
+        claimed -= made
+    return found
+
+
+def _parsed(source):
+    """The source as a tree, or None for what is no Python, such as a notebook's own commands."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return None
+
+
 def _prose(cell):
     found, source = [], cell.source
     if any(not alt.strip() for alt in re.findall(r"!\[(.*?)\]\(", source)):
@@ -136,6 +173,8 @@ def _code(cell):
             found.append(f"stored error {out.get('ename')}")
         if out.get("name") == "stderr":
             found.append("stored stderr")
+        if _WIDGET not in out.get("data", {}) and _NO_NUMBER.search(_shown(out)):
+            found.append("prints True or False where a number belongs")
         if _ADDRESS.search(_shown(out)):
             found.append("memory address in output")
         if _ABSOLUTE.search(_shown(out)):

@@ -157,6 +157,9 @@ def judge(name, got, inputs=None):
         raise ValueError(f"exercise {name} has {len(expected)} inputs: got {got!r:.80}.")
     if any(_untouched(out) for out in got):
         return Result(NOT_ATTEMPTED, "")
+    if any(out is None for out in got):
+        said = "it returns nothing: end with a `return`, not with a print"
+        return Result(NOT_ATTEMPTED, said)
     problem = difference(got, expected, ex.rtol)
     if problem is None:
         return Result(CORRECT, "that is it." if ex.is_value else "it agrees with the solution.")
@@ -197,7 +200,7 @@ def _defined(node):
 
 
 def _untouched(out):
-    return out is None or out is ... or (isinstance(out, list) and any(x is ... for x in out))
+    return out is ... or (isinstance(out, list) and any(x is ... for x in out))
 
 
 def _order(name):

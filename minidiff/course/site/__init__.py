@@ -84,6 +84,7 @@ def _write(path, text):
 def _lesson(path, nb, folder, pages):
     store = folder / path.stem
     store.mkdir(parents=True, exist_ok=True)
+    nb.cells = [cell for cell in nb.cells if "claim" not in cell.metadata.get("tags", [])]
     nb.metadata.pop("widgets", None)  # nbconvert would show live what has no kernel here
     lesson = Lesson(pages[path.name])
     for number, cell in enumerate(nb.cells):

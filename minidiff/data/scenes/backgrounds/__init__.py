@@ -110,7 +110,8 @@ def sunset(rng):
     picture = over(picture, (255, 226, 150), 0.6 * glow(x, y, 2 * radius, 1.5))
     picture = over(picture, ramp(colours("fff3b8 ffc46b"), rng, y - radius, y + radius), sun)
     sea = ramp(colours("d98180 93639a 6b5690"), rng, level, 92) + 10 * noise(rng, 0.8, 1, 4)
-    path = np.exp(-(((COLUMNS - x) / (6 + (ROWS - level) * 0.5)) ** 2))  # widens towards us
+    width = (6 + (ROWS - level) * 0.5).clip(1)  # it widens towards us; above the sea it is unseen
+    path = np.exp(-(((COLUMNS - x) / width) ** 2))
     glints = (noise(rng, 0.5, 1, 4) + 0.6).clip(0, 1) * path
     picture = over(picture, over(sea, (255, 220, 150), glints * 0.8), below(level))
     islands = below(line(rng, level + 1, 8, 1.9)) * (1 - below(level))
