@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from minidiff.conditions import LabelEncoder, TextEncoder, Tokenizer
 
@@ -51,6 +52,20 @@ def test_encoder_shapes_and_independence():
 def test_word_order_matters_to_the_encoder():
     tokens, mask = encoder()(["leaning left", "left leaning"])
     assert not torch.allclose(tokens[0, 0], tokens[1, 0], atol=1e-4)
+
+
+def test_the_encoder_is_what_its_formula_says():
+    """One layer, norms first: attention and two linear layers, each added to what came in."""
+    tokenizer = Tokenizer(["a", "red", "fox"], 5)
+    encoder = TextEncoder(tokenizer, 8, depth=1, heads=2)
+    ids, mask = tokenizer(["a red fox", "fox"])
+    layer, h = encoder.layers.layers[0], encoder.token_embedding(ids) + encoder.position_embedding
+    a = layer.norm1(h)
+    h = h + layer.self_attn(a, a, a, key_padding_mask=~mask)[0]
+    h = h + layer.linear2(F.gelu(layer.linear1(layer.norm2(h))))
+    tokens, told = encoder(["a red fox", "fox"])
+    assert torch.equal(told, mask)
+    torch.testing.assert_close(tokens[mask], encoder.norm(h)[mask])
 
 
 def test_labels():
