@@ -150,6 +150,17 @@ def test_a_part_that_differs_is_not_left_out(tmp_path):
         pretrained.load("all", tmp_path)
 
 
+@pytest.mark.parametrize("file", ["../x", "a/b", "/x", "a\\b", "C:x", "a\0b", "..", ""])
+def test_a_file_outside_the_folder_is_refused(file, tmp_path):
+    """On every system, whatever separates folders there."""
+    pretrained.save("codec", Autoencoder(), tmp_path)
+    entries = pretrained.manifest(tmp_path)
+    entries["codec"]["file"] = file
+    pretrained.write_manifest(entries, tmp_path)
+    with pytest.raises(UserError, match="is damaged or is no manifest"):
+        pretrained.load("codec", tmp_path)
+
+
 def test_unknown_model_says_which_there_are():
     with pytest.raises(UserError, match="model must be one of points.*got 'cats'"):
         minidiff.load("cats")

@@ -122,7 +122,7 @@ def manifest(folder=HERE):
 def is_entry(facts):
     """Whether an entry has what `load` needs, and its file is a plain name inside the folder."""
     file, kinds = facts["file"], {"file": str, "sha256": str, "class": str, "arguments": dict}
-    plain = Path(file).name == file and not any(letter in file for letter in "/\\:\0")
+    plain = file.strip(".") and not any(letter in file for letter in "/\\:\0")
     parts = facts.get("parts", {})
     named = isinstance(parts, dict) and all(isinstance(other, str) for other in parts.values())
     return plain and named and all(isinstance(facts[name], kind) for name, kind in kinds.items())
