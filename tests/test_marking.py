@@ -43,7 +43,7 @@ def test_mistakes_are_told_apart(tmp_path):
     )
     assert found["01.1"] == ("not yet", sentence)
     assert found["01.2"][0] == "not yet" and "its cell raised SyntaxError" in found["01.2"][1]
-    assert found["01.3"] == ("not attempted", "its cell does not define `alpha_bars`")
+    assert found["01.3"] == ("not attempted", "its cell does not define `time_of`")
     assert found["01.4"] == ("not attempted", "its cell is not in the notebook")
     assert found["01.5"] == ("not run", "its cell ended the process that it ran in")
 

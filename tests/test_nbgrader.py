@@ -72,7 +72,7 @@ def test_from_release_to_marks(nbgrader, tmp_path):
     mixed["01.2"] = right(find("01.2")).replace(
         "    return", f"    alpha_bar = {share}\n    return"
     )
-    mixed["01.4"] = "def recovered(*args):\n    raise SystemExit"
+    mixed["01.4"] = "def best_guess(*args):\n    raise SystemExit"
     for student, answers in {"ada": correct, "bob": mixed, "cy": {}}.items():
         hand_in(tmp_path, student, answers)
     nbgrader(tmp_path, "autograde", LESSON.stem)

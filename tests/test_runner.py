@@ -114,7 +114,7 @@ def test_a_fork_does_not_shift_verdicts(tmp_path):
         hand_in(tmp_path, {"01.2": f"import os; os.fork()\n{solved('01.2')}", "01.3": "x = 1"})
     )
     assert found["01.2"][0] == "correct"
-    assert found["01.3"] == ("not attempted", "its cell does not define `alpha_bars`")
+    assert found["01.3"] == ("not attempted", "its cell does not define `time_of`")
 
 
 def test_a_notebook_has_so_many_seconds(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import torch
 
 from minidiff.course.exercises import exercise
-from minidiff.schedules import cosine, flow
+from minidiff.schedules import DDPM, cosine, flow
 
 
 def std_of_sum():
@@ -78,92 +78,121 @@ exercise(
 )
 
 
-def alpha_bars(beta):
-    """The table alpha_bar (T + 1,) of betas (T,); entry 0 stands for the data."""
-    return torch.cat([torch.ones(1), (1 - beta).cumprod(0)])
+def time_of(schedule, lam):
+    """The time t, a number, at which log(alpha / sigma) of the schedule is lam."""
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        t = (low + high) / 2
+        alpha, sigma = schedule(torch.tensor(t))
+        if (alpha / sigma).log() > lam:
+            low = t
+        else:
+            high = t
+    return t
 
 
-def _alpha_bars_off_by_one(beta):
-    return (1 - beta).cumprod(0)
+def _time_of_power(schedule, lam):
+    return time_of(schedule, lam / 2)
 
 
-def _alpha_bars_sums(beta):
-    return 1 - torch.cat([torch.zeros(1), beta.cumsum(0)])
+def _time_of_upside_down(schedule, lam):
+    return time_of(schedule, -lam)
 
 
-def _alpha_bars_of_beta(beta):
-    return torch.cat([torch.ones(1), beta.cumprod(0)])
+def _time_of_other_half(schedule, lam):
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        t = (low + high) / 2
+        alpha, sigma = schedule(torch.tensor(t))
+        low, high = (low, t) if (alpha / sigma).log() > lam else (t, high)
+    return t
 
 
-def _alpha_bars_rooted(beta):
-    return alpha_bars(beta).sqrt()
+def _time_of_cosine(schedule, lam):
+    return time_of(cosine, lam)
 
 
 exercise(
     "01.3",
     level=2,
-    solution=alpha_bars,
-    inputs=lambda: [(torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5]),), (torch.tensor([0.25]),)],
-    task=r"Write `alpha_bars`, which turns the $T$ numbers $\beta_1, \ldots, \beta_T$ into the "
-    r"table $\bar\alpha_0, \bar\alpha_1, \ldots, \bar\alpha_T$.",
-    hint="Each step keeps 1 - beta of the signal's variance; before the first step all is left.",
+    solution=time_of,
+    inputs=lambda: [(flow, 1.0), (cosine, -0.5), (DDPM(), -2.0), (flow, -3.0), (cosine, 0.9)],
+    rtol=5e-3,
+    task=r"Write `time_of`: at which time does a schedule reach the log signal-to-noise ratio "
+    r"$\lambda$? Find it to three digits, for any schedule. ($\lambda$ falls as $t$ grows: try the "
+    r"middle, and see in which half the answer lies.) Then choose a $\lambda$, noise `digit` by each of "
+    r"the three schedules at its own time, and look at $x_t / \alpha$: can you tell them apart?",
+    hint="Keep a low and a high end, 0 and 1. If the ratio in the middle is still above lam, the "
+    "middle becomes the low end, otherwise the high one. Ten halvings give three digits.",
     wrong={
-        _alpha_bars_off_by_one: "entry 0, the untouched data with alpha_bar = 1, is missing.",
-        _alpha_bars_sums: "each step keeps a share of what is left: multiply, do not sum.",
-        _alpha_bars_of_beta: "that multiplies the betas; what a step keeps is 1 - beta.",
-        _alpha_bars_rooted: "that is alpha, the square root of alpha_bar.",
+        _time_of_power: "that is the time for alpha^2 / sigma^2, the ratio of the powers.",
+        _time_of_upside_down: "that is the time for log(sigma / alpha): signal over noise, please.",
+        _time_of_other_half: "where the ratio is still too large, the answer is a later time.",
+        _time_of_cosine: "call the `schedule` that is given, not `cosine`: others come too.",
     },
 )
 
 
-def recovered(schedule, x, t, eps):
-    """x0 from x at time t and the noise eps that is in it; x, eps (B, *), t a 0-dim tensor."""
-    alpha, sigma = schedule(t)
-    return (x - sigma * eps) / alpha
+def best_guess(x, known, alpha, sigma):
+    """The believed average of known x0 (N, D) for noisy x (B, D): (B, D)."""
+    squares = torch.cdist(x, alpha * known).square()
+    return (-squares / (2 * sigma**2)).softmax(1) @ known
 
 
-def _recovered_unscaled(schedule, x, t, eps):
-    return x - schedule(t)[1] * eps
+def _best_guess_nearest(x, known, alpha, sigma):
+    return known[torch.cdist(x, alpha * known).argmin(1)]
 
 
-def _recovered_adds(schedule, x, t, eps):
-    alpha, sigma = schedule(t)
-    return (x + sigma * eps) / alpha
+def _best_guess_mean(x, known, alpha, sigma):
+    return known.mean(0).expand_as(x)
 
 
-def _recovered_divides_x_only(schedule, x, t, eps):
-    alpha, sigma = schedule(t)
-    return x / alpha - sigma * eps
+def _best_guess_unshrunk(x, known, alpha, sigma):
+    return best_guess(x, known / alpha, alpha, sigma) * alpha
 
 
-def _recovered_raw_noise(schedule, x, t, eps):
-    return (x - eps) / schedule(t)[0]
+def _weighing(exponent):
+    """A guess whose weights come from another exponent of the noise's length and sigma."""
+    return lambda x, known, alpha, sigma: (
+        exponent(torch.cdist(x, alpha * known), sigma).softmax(1) @ known
+    )
 
 
-def _recovered_circle(schedule, x, t, eps):
-    alpha, _ = schedule(t)
-    return (x - (1 - alpha**2).sqrt() * eps) / alpha
+_best_guess_not_squared = _weighing(lambda length, sigma: -length / (2 * sigma**2))
+_best_guess_no_two = _weighing(lambda length, sigma: -((length / sigma) ** 2))
+_best_guess_sigma = _weighing(lambda length, sigma: -(length**2) / (2 * sigma))
+_best_guess_farthest = _weighing(lambda length, sigma: length**2 / (2 * sigma**2))
 
 
-def _recovered_cosine(schedule, x, t, eps):
-    return recovered(cosine, x, t, eps)
+def _guessing():
+    generator = torch.Generator().manual_seed(3)
+    runs = []
+    for b, n, d, level in ((4, 6, 2, (0.6, 0.8)), (3, 5, 4, (0.7, 0.3)), (1, 3, 2, (0.3, 0.7))):
+        draw = torch.randn(b + n, d, generator=generator)
+        runs.append((draw[:b], draw[b:], *map(torch.tensor, level)))
+    return runs
 
 
 exercise(
     "01.4",
     level=2,
-    solution=recovered,
-    inputs=lambda: [_at(cosine, 0.3), _at(flow, 0.3, seed=1), _at(flow, 0.9), _at(cosine, 0.0)],
-    task=r"Write `recovered`, the jump backwards: given $x_t$, $t$ and the noise $\epsilon$ "
-    r"that is in it, return $x_0$.",
-    hint=r"Solve $x_t = \alpha x_0 + \sigma \epsilon$ for $x_0$.",
+    solution=best_guess,
+    inputs=_guessing,
+    task=r"The comparing reader votes for a label. Let it paint instead: write `best_guess`, the "
+    r"*average* of the known $x_0$, each weighted by how much it is believed. Predict: what will it "
+    r"paint for pure static? A random digit? Grey? Then noise `digit` with `cosine` at "
+    r"$t$ = 0.3, 0.5, 0.7, 0.9 and 1, and look at the guesses with `viz.images`, beside what they were "
+    r"made from. (Lesson 02 says why this average is the best possible answer.)",
+    hint="`torch.cdist(x, alpha * known).square()` are the squared lengths of the noises; a bell over "
+    "them, scaled to sum up to 1, is a softmax; the average is a matrix product with `known`.",
     wrong={
-        _recovered_unscaled: "the noise is gone, but the data are still shrunk by alpha.",
-        _recovered_adds: "the noise was added on the way there, so it is subtracted on the way back.",
-        _recovered_divides_x_only: "divide all of x - sigma eps by alpha, the noise too.",
-        _recovered_raw_noise: "x holds sigma times eps, not eps itself.",
-        _recovered_circle: "sigma is not sqrt(1 - alpha^2) on every schedule: ask `schedule`.",
-        _recovered_cosine: "call the `schedule` that is given, not `cosine`: others come too.",
+        _best_guess_nearest: "that is the most believed one alone; the others count, too.",
+        _best_guess_mean: "that ignores x: the weights depend on what is seen.",
+        _best_guess_unshrunk: "the data in x are shrunk: compare x with alpha * known.",
+        _best_guess_not_squared: "the bell curve has the square of the distance in its exponent.",
+        _best_guess_no_two: "the exponent of the bell is r^2 over *two* sigma^2.",
+        _best_guess_sigma: "the distance is measured in sigmas: divide its square by sigma^2.",
+        _best_guess_farthest: "the nearer the more believed: the exponent is negative.",
     },
 )
 
