@@ -13,13 +13,14 @@ import select
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
-from minidiff.course import exercises
+from minidiff.course import exercises, slices
 from minidiff.course.exercises.answers import Raised, outputs, to_text
 
 MEMORY = 2**30  # bytes that cells may take beyond what the course itself takes
@@ -30,8 +31,32 @@ _CHILD_SUBREAPER, _DIE_WITH_PARENT = 36, 1  # prctl
 _NEW_USER, _NEW_PROCESSES = 0x10000000, 0x20000000  # unshare
 
 
-def guarded(cells, folder, replies, stop, alone):
-    """Runs cells in a child, on Linux; ends all that they have started when it or `stop` ends.
+@dataclass(frozen=True)
+class Task:
+    """An answer to run: its exercise, its cell's number and source, the name that is asked for.
+
+    inputs: Python that defines `inputs`, as `inputs_source` gives it.
+    """
+
+    exercise: str
+    at: int
+    source: str
+    answer: str
+    inputs: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run of a hand-in: setup cells, then tasks, each with what it needs of other cells."""
+
+    setups: list
+    tasks: list
+    cells: list
+    lesson: list
+
+
+def guarded(job, folder, replies, stop, alone):
+    """Runs a Job in a child, on Linux; ends all that they have started when it or `stop` ends.
 
     With `alone`, and where the system lets a user do so, they get a namespace of processes: they
     neither see nor signal any other, and what is in it dies with this one, the first in it.
@@ -53,7 +78,7 @@ def guarded(cells, folder, replies, stop, alone):
                 _end_children()
         else:
             ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
-            run(cells, folder, replies, alone)
+            run(job, folder, replies, alone)
     finally:
         os._exit(0)
 
@@ -80,10 +105,10 @@ def _end_children():
             os.waitpid(int(child), 0)
 
 
-def run(cells, folder, replies, alone=False):
-    """Runs [(source, answer's name, its inputs' source)]; replies to each, then waits for its end.
+def run(job, folder, replies, alone=False):
+    """Runs the tasks of a Job one by one; replies to each, then waits for its end.
 
-    A reply is [number, error or None, outputs or None] as text; the first one is "ready".
+    A reply is [number, error or None, outputs or None, what it calls] as text; the first is "ready".
     """
     if hasattr(os, "setsid"):
         os.setsid()
@@ -98,14 +123,13 @@ def run(cells, folder, replies, alone=False):
     _forget_solutions()
     _limit(alone)
     replies.send_bytes(b"ready")
-    for number, cell in enumerate(cells):
-        error, got = _outcome(shell, *cell)
-        if os.getpid() != me:  # a fork that the cell has left behind
+    for number, (error, got, calls) in enumerate(_outcomes(shell, job)):
+        if os.getpid() != me:  # a fork that a cell has left behind
             os._exit(0)
-        reply = to_text([number, error, got])
+        reply = to_text([number, error, got, calls])
         if len(reply) > LARGEST_REPLY:
             large = Raised("OverflowError", "it returned too much to be compared.")
-            reply = to_text([number, error, [large] * len(got)])
+            reply = to_text([number, error, [large] * len(got), calls])
         replies.send_bytes(reply.encode())
     time.sleep(_PATIENCE)
 
@@ -134,20 +158,54 @@ def _limit(alone):
         resource.setrlimit(resource.RLIMIT_NPROC, (PROCESSES, PROCESSES))
 
 
-def _outcome(shell, source, answer, inputs):
-    """Runs a cell: (its error, outputs of its answer), None for what there is not.
+def _outcomes(shell, job):
+    """What becomes of each task: its error, its answer's outputs, the library's function it calls."""
+    exercises.check = asked = _Asked()
+    for source in job.setups:
+        yield _run(shell, source), None, None
+    before, notebook = dict(shell.user_ns, check=asked), None
+    for task in job.tasks:
+        notebook = notebook or slices.Notebook(job.cells, job.lesson, before)
+        shell.user_ns.clear()  # so that no answer changes what another one finds
+        shell.user_ns.update(before)
+        yield _answered(shell, notebook, asked, task)
 
-    What it prints, draws or checks does not count.
-    """
-    before = shell.user_ns.pop(answer, None)
+
+def _answered(shell, notebook, asked, task):
+    """Runs a task's cell after what it needs of others. What it prints or draws does not count."""
+    shell.user_ns.pop(task.answer, None)
+    made = {}
+    exec(task.inputs, made)  # noqa: S102
+    asked.await_(task.exercise, made["inputs"])
+    for code in notebook.needed(task.at, task.source):
+        with contextlib.suppress(Exception):  # what lacks then is told where it is used
+            exec(code, shell.user_ns)  # noqa: S102
+    asked.got = None
+    error = _run(shell, task.source)
+    if (asked.answer is None or asked.answer is ...) and task.answer in shell.user_ns:
+        asked(task.exercise, shell.user_ns[task.answer])
+    if asked.got is None:
+        return error, None, None
+    return None, asked.got, slices.called(asked.answer, task.source, shell.user_ns)
+
+
+def _run(shell, source):
+    """Runs a cell; its error in words, or None."""
     # `run_cell` would keep all that is printed in memory.
     code = shell.transform_cell(source)
     ran = asyncio.run(shell.run_cell_async(source, transformed_cell=code))
-    if answer in shell.user_ns:
-        made = {}
-        exec(inputs, made)  # noqa: S102
-        return None, outputs(shell.user_ns[answer], made["inputs"]())
-    if before is not None:
-        shell.user_ns[answer] = before
     error = ran.error_before_exec or ran.error_in_exec
-    return f"{type(error).__name__}: {error}" if error else None, None
+    return f"{type(error).__name__}: {error}" if error else None
+
+
+class _Asked:
+    """Stands where `check` is imported: keeps what an answer gives when its cell asks about it."""
+
+    exercise = None
+
+    def await_(self, exercise, inputs):
+        self.exercise, self.inputs, self.got, self.answer = exercise, inputs, None, None
+
+    def __call__(self, exercise, answer):
+        if exercise == self.exercise:
+            self.answer, self.got = answer, outputs(answer, self.inputs())

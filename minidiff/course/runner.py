@@ -30,38 +30,45 @@ _START = "forkserver" if sys.platform == "linux" else "spawn"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell: its answer's `outputs`, or its `error`, or why it was not run."""
+    """What became of a cell: its answer's `outputs`, or its `error`, or why it was not run.
+
+    calls: the library's function that is all the answer calls, if it is no more than that.
+    """
 
     outputs: list | None = None
     error: str | None = None
     not_run: str | None = None
+    calls: str | None = None
 
 
-def outcomes(cells):
-    """The Outcome of each of [(exercise, source)], run in order in one namespace.
+def outcomes(setups, answers, cells, lesson):
+    """The Outcome of each of `answers`, [(exercise, number of its cell)], each run by itself.
 
-    A cell that belongs to no exercise is called "", and has no outputs.
+    setups: sources that run first. cells: all of the hand-in's, of which an answer may need some.
+    lesson: those of the stored lesson, for names that no cell of the hand-in defines.
     """
-    found, broken, deadline = {}, set(), None
-    while len(found) < len(cells):
-        run = [i for i in range(len(cells)) if i not in broken]
-        with _process([_asked(*cells[i]) for i in run]) as replies:
+    tasks = [_task(name, at, cells[at]) for name, at in answers]
+    count, found, broken, deadline = len(setups) + len(tasks), {}, set(), None
+    while len(found) < count:
+        run = [i for i in range(count) if i not in broken]
+        some = [setups[i] for i in run if i < len(setups)]
+        rest = [tasks[i - len(setups)] for i in run if i >= len(setups)]
+        with _process(child.Job(some, rest, cells, lesson)) as replies:
             deadline = deadline or time.monotonic() + NOTEBOOK_SECONDS
             for number, i in enumerate(run):
                 seconds = min(CELL_SECONDS, deadline - time.monotonic())
                 if seconds <= 0:
                     late = Outcome(not_run=f"the notebook used up its {NOTEBOOK_SECONDS} s")
-                    return [found.get(i, late) for i in range(len(cells))]
+                    return [found.get(i, late) for i in range(len(setups), count)]
                 found[i] = _outcome(replies, number, seconds)
                 if found[i].not_run:
                     broken.add(i)
                     break
-    return [found[i] for i in range(len(cells))]
+    return [found[i] for i in range(len(setups), count)]
 
 
-def _asked(name, source):
-    """What the process is told of a cell: its source, the answer's name and its inputs' source."""
-    return (source, find(name).solution.__name__, inputs_source(name)) if name else (source, "", "")
+def _task(name, at, source):
+    return child.Task(name, at, source, find(name).solution.__name__, inputs_source(name))
 
 
 def _outcome(replies, number, seconds):
@@ -72,10 +79,10 @@ def _outcome(replies, number, seconds):
             replied = replies.get(timeout=max(0, end - time.monotonic()))
             if not replied:
                 return Outcome(not_run="its cell ended the process that it ran in")
-            said, error, outputs = from_text(replied)
-        if said != number or not isinstance(error, (str, type(None))):
+            said, error, outputs, calls = from_text(replied)
+        if said != number or not all(isinstance(text, str | None) for text in (error, calls)):
             raise ValueError
-        return Outcome(outputs, error)
+        return Outcome(outputs, error, calls=calls)
     except queue.Empty:
         return Outcome(not_run=f"its cell ran for longer than {seconds:.0f} s")
     except (ValueError, TypeError, RecursionError):
@@ -83,11 +90,11 @@ def _outcome(replies, number, seconds):
 
 
 @contextlib.contextmanager
-def _process(cells):
-    """A process that runs `cells`; yields its replies. At the end it and what it started end."""
+def _process(job):
+    """A process that runs a Job; yields its replies. At the end it and what it started end."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for _ in range(_TRIES):
-            process, replies, stop = _started(cells, folder)
+            process, replies, stop = _started(job, folder)
             with stop, contextlib.ExitStack() as later:
                 later.callback(_end, process, stop)
                 if _ready(replies):
@@ -96,7 +103,7 @@ def _process(cells):
     raise RuntimeError("the process that runs its cells does not start")
 
 
-def _started(cells, folder):
+def _started(job, folder):
     """A process, a queue of its replies, and a connection that ends it when closed."""
     context = multiprocessing.get_context(_START)
     replies, theirs = context.Pipe(duplex=False)
@@ -104,9 +111,9 @@ def _started(cells, folder):
     if _START == "forkserver":
         preload = [child.__name__, "minidiff.notebook.viz", "minidiff.notebook.widgets"]
         context.set_forkserver_preload(preload)
-        work = {"target": child.guarded, "args": (cells, folder, theirs, stopped, ALONE)}
+        work = {"target": child.guarded, "args": (job, folder, theirs, stopped, ALONE)}
     else:
-        work = {"target": child.run, "args": (cells, folder, theirs)}
+        work = {"target": child.run, "args": (job, folder, theirs)}
     process = context.Process(daemon=True, **work)
     watch = threading.Timer(START_SECONDS, _end_server)
     watch.start()
@@ -117,7 +124,11 @@ def _started(cells, folder):
             time.sleep(1)
         finally:
             watch.cancel()
-    return process, _listen(replies, 2 * len(cells) + 1), stop  # some may be forged
+    return (
+        process,
+        _listen(replies, 2 * len(job.setups + job.tasks) + 1),
+        stop,
+    )  # some may be forged
 
 
 def _listen(replies, count):
