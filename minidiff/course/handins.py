@@ -29,7 +29,7 @@ _PLATFORMS = [
     re.compile(r".+_(?P<student>[^_]+)_attempt_[\d-]+(?:_(?P<rest>.*))?"),  # Blackboard
     re.compile(r"(?P<student>[^_\d]+)(?:_LATE)?_(?P<id>\d+)_\d+_(?P<rest>.+)"),  # Canvas
 ]
-NO_WORK = "no notebook, script or ZIP file"
+NO_WORK, TOO_DEEP = "no notebook, script or ZIP file", "a ZIP file in a ZIP file in another one"
 _JUNK = re.compile(r"^copy of |[ _-]*copy[ _-]*\d*$| *\(\d+\)$|^[ _-]*\d{1,2}$", re.IGNORECASE)
 _AGAIN = re.compile(r"[ _-]\(?(\d+)\)?$")
 
@@ -145,10 +145,12 @@ def _members(file):
             if path.suffix.lower() not in READ | {".zip"}:
                 yield _File(where, parts, time)
                 continue
+            if left <= 0:
+                raise ValueError(f"the ZIP file unpacks to more than {LARGEST_ZIP >> 20} MiB")
             with archive.open(info) as member:
-                content = member.read(min(LARGEST_FILE, left) + 1)
+                content = member.read(LARGEST_FILE + 1)
             left -= len(content)
-            yield _checked(where, parts, time, content, min(LARGEST_FILE, max(left, 0) or 1))
+            yield _checked(where, parts, time, content, LARGEST_FILE)
         except Exception as error:  # noqa: BLE001 (encrypted, a method not known, damaged)
             yield _File(where, parts, time, wrong=str(error) or type(error).__name__)
 
@@ -183,8 +185,9 @@ def _named(files, above):
 
 def _text(file):
     """(what a file holds, what is wrong with it), one of the two."""
-    if not file.wrong and Path(file.parts[-1]).suffix.lower() not in READ:
-        return "", NO_WORK
+    suffix = Path(file.parts[-1]).suffix.lower()
+    if not file.wrong and suffix not in READ:
+        return "", TOO_DEEP if suffix == ".zip" else NO_WORK
     try:
         return ("", file.wrong) if file.wrong else (text_of(file.content), "")
     except UnicodeError as error:
