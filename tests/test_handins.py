@@ -171,7 +171,9 @@ def script(form):
     }[form]
     mark = "# %% [markdown]\n# check(\n" if form == "percent" else ""
     parts = [f"#!/usr/bin/env python\n# coding: utf-8\n{mark}"]
-    parts += [head.format("setup", 1) + "import torch\nfrom minidiff.course.exercises import check\n"]
+    parts += [
+        head.format("setup", 1) + "import torch\nfrom minidiff.course.exercises import check\n"
+    ]
     for i, ex in enumerate(EXERCISES):
         check = f'check("{ex.name}", {ex.solution.__name__})'
         parts.append(f"{head.format(ex.name, i + 2)}{solved(ex.name)}\n\n{check}\n")

@@ -1,5 +1,7 @@
 """What `minidiff lessons ACTION` does: each is a function from parsed arguments to an exit code."""
 
+import sys
+
 from ..course import lessons as course
 from ..errors import UserError
 from ..files import check_writable
@@ -7,7 +9,7 @@ from ..files import check_writable
 
 def lessons(args):
     """Hands over to the action's function."""
-    actions = run, lint, student, release, check, site
+    actions = run, lint, student, release, check, key, site
     return {action.__name__: action for action in actions}[args.action](args)
 
 
@@ -46,16 +48,40 @@ def release(args):
 
 
 def check(args):
-    """Writes the table of marks, which grows as they come, and prints a line about it."""
-    from ..course import marking
+    """Writes the table of marks, which grows as they come, then totals; prints a line about it."""
+    from ..course import gradebook, marking
 
     check_writable(args.out)
+    totals_at = args.out.with_name(f"{args.out.stem}-totals.csv")
+    check_writable(totals_at)
+    if args.feedback:
+        args.feedback.mkdir(parents=True, exist_ok=True)
+    if not any(course.NOTEBOOKS.glob("*.ipynb")):
+        note = "only what students handed in is run, not what they deleted of a lesson"
+        print(f"minidiff: no lessons at {course.NOTEBOOKS}: {note}", file=sys.stderr)
+    settings, students = {"jobs": args.jobs}, []
+    if args.roster:
+        roster = gradebook.Roster(args.roster)
+        settings["called"], students = roster.student, roster.students
     marks, count = [], 0
-    for count, rows in enumerate(marking.mark_all(args.files, args.jobs), 1):
+    for count, rows in enumerate(marking.mark_all(args.files, **settings), 1):
         marks += rows
         marking.write_csv(marks, args.out)
+    marking.write_csv(gradebook.totals(marks, students), totals_at, gradebook.Total)
     right = sum(mark.status == marking.CORRECT for mark in marks)
     print(f"{args.out}: {count} notebooks, {right} of {len(marks)} rows correct")
+    print(f"{totals_at}: a line a student")
+    if args.feedback:
+        pages = gradebook.write_feedback(marks, args.feedback, students)
+        print(f"{args.feedback}: {len(pages)} pages of feedback")
+    return 0
+
+
+def key(args):
+    """Prints the answer keys written."""
+    from ..course import classroom
+
+    print(*classroom.key(args.folder, args.files), sep="\n")
     return 0
 
 

@@ -1,7 +1,7 @@
 """What a teacher hands out, made from the stored lessons and the declared exercises alone.
 
 `student` writes notebooks to work in, `release` a course for nbgrader (nbgrader.readthedocs.io),
-which need not be installed for that.
+which need not be installed for that, `key` the answers for teachers.
 """
 
 import inspect
@@ -68,6 +68,32 @@ def release(folder, paths=None):
     config = folder / "nbgrader_config.py"
     _write(texts if config.exists() else texts | {config: _CONFIG})
     return list(texts)
+
+
+def key(folder, paths=None):
+    """Writes answers for teachers to `folder`, a page of Markdown a lesson; returns the paths.
+
+    paths: lessons, by default all that have exercises. FileExistsError before a page is overwritten.
+    """
+    numbers = {ex.name[:2] for ex in all_exercises()}
+    if paths:
+        numbers &= {path.name[:2] for path in lessons.paths_of(paths)}
+    texts = {}
+    for lesson in sorted(numbers):
+        answers = "\n".join(map(_answer, exercises_of(lesson)))
+        texts[Path(folder) / f"{lesson}.md"] = f"# Answers of lesson {lesson}\n\n{answers}"
+    _write(texts)
+    return list(texts)
+
+
+def _answer(ex):
+    """An exercise for a teacher: task, points, solution, and what mistakes are told."""
+    mistakes = "".join(f"- {sentence}\n" for sentence in dict.fromkeys(ex.wrong.values()))
+    return (
+        f"{ex.task_source}\n\nPoints: {ex.level}. Hint: {ex.hint}\n\n"
+        f"```python\n{inspect.getsource(ex.solution).rstrip()}\n```\n\n"
+        f"What `check` says of typical mistakes:\n\n{mistakes}"
+    )
 
 
 def sheet(path):

@@ -124,7 +124,10 @@ def paths_of(paths):
     """The lessons asked for, by default all of them; FileNotFoundError for one that is missing."""
     paths = [Path(path) for path in paths or sorted(NOTEBOOKS.glob("*.ipynb"))]
     if not paths:
-        raise FileNotFoundError(f"No lessons at {NOTEBOOKS}: name the notebooks that are meant.")
+        raise FileNotFoundError(
+            f"No lessons at {NOTEBOOKS}: name the notebooks that are meant, or install the library "
+            "from its repository with `pip install -e .`."
+        )
     for path in paths:
         if not path.is_file():
             raise FileNotFoundError(f"No lesson at {path}.")

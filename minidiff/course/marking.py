@@ -75,16 +75,16 @@ def mark(path, student):
     return _marks(student, one.name, read, _run(read))
 
 
-def write_csv(rows, path):
-    """Writes rows, of one dataclass, as a table that spreadsheets open: UTF-8 with its signature."""
+def write_csv(rows, path, kind=Mark):
+    """Writes rows of a dataclass as a table that spreadsheets open: UTF-8 with its signature."""
     with (
         atomic_write(path) as temporary,
         open(temporary, "w", encoding="utf-8-sig", newline="") as file,
     ):
         table = csv.writer(file)
-        table.writerow(column.name for column in fields(Mark))
-        for mark in rows:
-            table.writerow(_cell(value) for value in astuple(mark))
+        table.writerow(column.name for column in fields(kind))
+        for row in rows:
+            table.writerow(_cell(value) for value in astuple(row))
 
 
 def _read(hand_in):

@@ -15,7 +15,7 @@ import nbformat
 
 from minidiff.course import lessons
 from minidiff.course.classroom import exercises_of
-from minidiff.course.exercises import find
+from minidiff.course.exercises import all_exercises
 
 MOST_TRIES = 10  # cells that answer one exercise; the last ones count
 _CHECK = re.compile(r"^[ \t]*(?:\w+\.)*check\(\s*[\"'](\d\d\.\d+)[\"']", re.MULTILINE)
@@ -95,21 +95,32 @@ def _of_script(text):
 
 def _work(cells, name):
     named = [(exercise, at) for at, cell in enumerate(cells) for exercise in _asked_in(cell)]
-    counts = Counter(exercise[:2] for exercise, _ in named)
-    lesson = counts.most_common(1)[0][0] if counts else name[:2]
-    known = [ex.name for ex in exercises_of(lesson)]
-    if not known:
-        raise ValueError("it holds no exercise of the course")
     sources = [cell.source for cell in cells]
+    lesson = _lesson(named, name, sources)
     answers = []
-    for exercise in known:
-        found = [at for other, at in named if other == exercise]
-        # An answer may stand in a cell of its own, and a stub beside it.
-        found += _defining(exercise, sources, lesson, alone=not found)
-        answers += [(exercise, at) for at in sorted(set(found))[-MOST_TRIES:]]
+    for ex in exercises_of(lesson):
+        found = [at for other, at in named if other == ex.name]
+        # An answer may stand in a cell of its own, and a stub beside it. Not so a value: its name
+        # may mean something else in an experiment.
+        if not (found and ex.is_value):
+            found += _defining(ex, sources)
+        answers += [(ex.name, at) for at in sorted(set(found))[-MOST_TRIES:]]
     answers.sort(key=lambda answer: answer[1])
     setups = [cell.source for cell in cells if "setup" in cell.tags]
     return Work(lesson, setups, sources, answers)
+
+
+def _lesson(named, name, sources):
+    """The lesson of most exercises that are named, or of the file's name, or of most answers."""
+    counts = Counter(exercise[:2] for exercise, _ in named)
+    if not counts and exercises_of(name[:2]):
+        return name[:2]
+    if not counts:
+        counts.update(ex.name[:2] for ex in all_exercises() if _defining(ex, sources))
+    known = [lesson for lesson, _ in counts.most_common() if exercises_of(lesson)]
+    if not known:
+        raise ValueError("it holds no exercise of the course")
+    return known[0]
 
 
 def _asked_in(cell):
@@ -118,17 +129,10 @@ def _asked_in(cell):
     return dict.fromkeys([*tagged, *_CHECK.findall(cell.source)])
 
 
-def _defining(exercise, sources, lesson, alone):
-    """Numbers of cells, none of the lesson's own, that define a function by the answer's name.
-
-    A value only where it stands `alone`: its name may mean something else in an experiment.
-    """
-    ex, own = find(exercise), set(stored(lesson)[1])
-    name = re.escape(ex.solution.__name__)
-    pattern = rf"^def {name}\s*\(" if not ex.is_value else rf"^{name}\s*=[^=]"
-    if ex.is_value and not alone:
-        return []
-    look = re.compile(pattern, re.MULTILINE)
+def _defining(ex, sources):
+    """Numbers of the cells, none of the lesson's own, that define what the answer is called."""
+    own, name = set(stored(ex.name[:2])[1]), re.escape(ex.solution.__name__)
+    look = re.compile(rf"^{name} *=[^=]" if ex.is_value else rf"^def {name} *\(", re.MULTILINE)
     return [at for at, source in enumerate(sources) if source not in own and look.search(source)]
 
 
