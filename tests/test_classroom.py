@@ -159,3 +159,16 @@ def test_a_course_takes_more_lessons_later_and_keeps_its_settings(tmp_path):
 def test_a_lesson_without_exercises_has_no_sheet(tmp_path):
     nbformat.write(v4.new_notebook(cells=[v4.new_markdown_cell("# 90")]), tmp_path / "90_a.ipynb")
     assert classroom.release(tmp_path / "course", [tmp_path / "90_a.ipynb"]) == []
+
+
+def test_a_key_holds_every_answer_and_what_is_said_of_mistakes(tmp_path):
+    made = classroom.key(tmp_path / "key")
+    assert [path.stem for path in made] == [path.name[:2] for path in WITH_EXERCISES]
+    for path in made:
+        page = path.read_text(encoding="utf-8")
+        for ex in classroom.exercises_of(path.stem):
+            assert ex.task_source in page and inspect.getsource(ex.solution).rstrip() in page
+            assert all(sentence in page for sentence in ex.wrong.values())
+    with pytest.raises(FileExistsError, match="exists already"):
+        classroom.key(tmp_path / "key", WITH_EXERCISES[:1])
+    assert len(classroom.key(tmp_path / "one", WITH_EXERCISES[:1])) == 1
