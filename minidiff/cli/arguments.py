@@ -164,6 +164,7 @@ def parser():
         ("student", "Write notebooks for students: stubs, checks, no solutions.", "DIR"),
         ("release", "Write a course for nbgrader: a sheet of exercises a lesson.", "DIR"),
         ("key", "Write answers for teachers: solutions, typical mistakes.", "DIR"),
+        ("slides", "Write slides: headings, predictions, pictures.", "DIR"),
         ("site", "Write the lessons as a site that works from a folder.", "DIR"),
     ]:
         new = actions.add_parser(name, help=summary, description=summary)

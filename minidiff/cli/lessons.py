@@ -9,7 +9,7 @@ from ..files import check_writable
 
 def lessons(args):
     """Hands over to the action's function."""
-    actions = run, lint, student, release, check, key, site
+    actions = run, lint, student, release, check, key, slides, site
     return {action.__name__: action for action in actions}[args.action](args)
 
 
@@ -82,6 +82,14 @@ def key(args):
     from ..course import classroom
 
     print(*classroom.key(args.folder, args.files), sep="\n")
+    return 0
+
+
+def slides(args):
+    """Prints the pages written."""
+    from ..course import slides as pages
+
+    print(*pages.build(args.folder, args.files), sep="\n")
     return 0
 
 
