@@ -72,6 +72,10 @@ CASES = {
         answer(RIGHT.replace("0.5", "powers[0]")),
         cell("powers[0] = 3"),
     ],
+    "a name given in another answer's cell, out of sight": [
+        cell(solved("01.1") + "\nglobals()['my_power'] = 0.5", "exercise", "exercise-01.1"),
+        answer(RIGHT.replace("0.5", "my_power")),
+    ],
     "other names in its signature": [
         answer(
             "def noised(clean, noise, share, power=0.5):\n"

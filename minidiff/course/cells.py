@@ -163,11 +163,9 @@ def _outcomes(shell, job):
     exercises.check = asked = _Asked()
     for source in job.setups:
         yield _run(shell, source), None, None
-    before, notebook = dict(shell.user_ns, check=asked), None
+    shell.user_ns["check"], notebook = asked, None
     for task in job.tasks:
-        notebook = notebook or slices.Notebook(job.cells, job.lesson, before)
-        shell.user_ns.clear()  # so that no answer changes what another one finds
-        shell.user_ns.update(before)
+        notebook = notebook or slices.Notebook(job.cells, job.lesson, set(shell.user_ns))
         yield _answered(shell, notebook, asked, task)
 
 
