@@ -20,6 +20,7 @@ from minidiff.conditions import Unconditional
 from minidiff.denoiser import Denoiser
 from minidiff.model import Model
 from minidiff.nets import UNet
+from minidiff.recipes.fast import student
 from minidiff.schedules import cosine
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -205,6 +206,44 @@ def test_bad_input(words, sentence, tmp_path, monkeypatch, capfd):
     before = sorted(tmp_path.rglob("*"))
     assert re.search(sentence, refused(capfd, *words))
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.fixture
+def fast(tiny):
+    """A student of the tiny model, in the folder "fast", made for 2 steps."""
+    pretrained.save("fast", student(tiny, rank=2, steps=2), "fast", recipe="scenes-fast")
+    return "fast"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("--guidance", 6), "got w = 6"),
+        (("--negative", "night"), "got negative 'night'"),
+        (("--guidance", 1, "--negative", "night"), "got negative 'night'"),
+    ],
+)
+@pytest.mark.parametrize("out", ["f.png", "made/"])
+def test_a_student_has_its_guidance_in_it(words, said, out, fast, capfd, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    sentence = refused(capfd, "a fox", *words, "-o", out, model=fast)
+    assert "w is fixed in this model" in sentence and said in sentence
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_more_steps_than_help_a_student_are_said_and_taken(fast, capfd):
+    def said(*words, model=fast):
+        assert run("a fox", *words, "-o", "f.npz", model=model) == 0
+        return np.load("f.npz")["steps"], capfd.readouterr().err
+
+    asked = [said("--steps", k) for k in (4, 5)]
+    sentence = (
+        "minidiff: fast was made for 2 steps: 5 take longer and follow prompts no better than 4\n"
+    )
+    assert asked == [(4, ""), (5, sentence)]
+    assert said("--steps", 5, "--sampler", "ddim") == (5, "")  # another rule for the steps
+    assert said("--steps", 9, model="tiny") == (9, "")
+    assert re.search("at least 1, got '0'", refused(capfd, *FOX, "--steps", 0, model=fast))
 
 
 def test_points_have_no_folder_and_no_size(capfd):

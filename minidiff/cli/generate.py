@@ -38,6 +38,7 @@ def generate(args):
         size=size,
         enlarge=args.enlarge,
     )
+    warn_of_steps(model, record)
     way = dict(w=w, negative=args.negative, ts=model.grid(record.steps), sampler=sampler)
     write(path, suffix, model, prompts, record, way, args)
     print(args.out)
@@ -50,13 +51,26 @@ def asked_of(model, prompts, args):
     if speechless and (prompts or args.guidance is not None or args.negative is not None):
         raise UserError(f"model {args.model!r} takes no prompts and no guidance")
     w = model.w if args.guidance is None else args.guidance
-    if args.negative is not None and w == 1:
+    if args.negative is not None and w == 1 and model.learned_w is None:
         raise UserError("--negative needs --guidance, a number other than 1")
     prompts = prompts or default_prompts(model.encoder)
     check_prompts(model, prompts + [args.negative] * (args.negative is not None))
+    if model.learned_w is not None:
+        model.prompted(prompts[:1], w, args.negative)  # a student says what it cannot be asked
     if any(says_nothing(model.encoder, prompt) for prompt in prompts):
         print("minidiff: an empty prompt asks for anything at all", file=sys.stderr)
     return prompts, w
+
+
+def warn_of_steps(model, record):
+    """Says on stderr that a student was asked for more steps than help it."""
+    jumps = model.learned_w is not None and record.sampler == consistency.__name__
+    if jumps and record.steps > 2 * model.steps:
+        print(
+            f"minidiff: {record.model} was made for {model.steps} steps: {record.steps} take longer "
+            f"and follow prompts no better than {2 * model.steps}",
+            file=sys.stderr,
+        )
 
 
 def settle_size(model, prompts, suffix, args):
