@@ -52,6 +52,18 @@ def test_a_page_shows_every_cell_and_every_picture_described(built_site, stem):
     assert [image["alt"] for image in soup.select("img") if len(image["alt"]) < 20] == []
 
 
+def test_code_that_a_lesson_keeps_folded_is_folded_on_its_page(built_site):
+    cells = nbformat.read(lessons.NOTEBOOKS / "00_tour.ipynb", as_version=4).cells
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    told = [cell for cell in code if "claim" not in cell.metadata.get("tags", [])]
+    hidden = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in told]
+    shown = soup_of(built_site / "00_tour.html").select("details.code")
+    assert [not tag.has_attr("open") for tag in shown] == hidden and any(hidden)
+    assert all(
+        t.has_attr("open") for t in soup_of(built_site / "03_ddpm.html").select("details.code")
+    )
+
+
 def test_lessons_are_listed_and_joined_in_order(built_site):
     pages = [f"{stem}.html" for stem in STEMS]
     assert [a["href"] for a in soup_of(built_site / "index.html").select(".contents a")] == pages

@@ -31,10 +31,15 @@ document.getElementById("theme").addEventListener("click", () => {
 });
 
 const fold = document.getElementById("fold");
-fold?.addEventListener("click", () => {
-  const hidden = fold.getAttribute("aria-pressed") !== "true";
+function folded(hidden) {
   fold.setAttribute("aria-pressed", hidden);
   fold.textContent = hidden ? "Show code" : "Hide code";
+}
+// A lesson that keeps cells folded, as the tour does, is offered their code first.
+if (fold && document.querySelector("details.code:not([open])")) folded(true);
+fold?.addEventListener("click", () => {
+  const hidden = fold.getAttribute("aria-pressed") !== "true";
+  folded(hidden);
   for (const cell of document.querySelectorAll("details.code")) cell.open = !hidden;
 });
 
