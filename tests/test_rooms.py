@@ -15,7 +15,7 @@ FLOORS = [
     {"guidance", "samplers"},
     {"sampling", "data"},
     {"model", "training"},
-    {"pretrained"},
+    {"pretrained", "bridge"},
     {"editing", "evaluation"},
     {"recipes", "notebook"},
     {""},
