@@ -196,6 +196,17 @@ def test_a_students_file_holds_its_change_alone(tmp_path):
     (tmp_path / "slow.safetensors").unlink()
     with pytest.raises(FileNotFoundError, match="no weights at .*slow"):
         pretrained.load("fast", tmp_path)
+    pretrained.write_manifest({"fast": pretrained.manifest(tmp_path)["fast"]}, tmp_path)
+    with pytest.raises(UserError, match=r"^fast in .* needs the model 'slow\.\w+' beside it$"):
+        pretrained.load("fast", tmp_path)
+
+
+def test_a_teacher_of_another_shape_is_refused():
+    pupil, other = student(teacher(), rank=2), teacher()
+    other.shape = (1, 16, 16)
+    said = r"^teacher must paint .* shape, \(1, 8, 8\), got \(1, 16, 16\)$"
+    with pytest.raises(UserError, match=said):
+        consistency(pupil, other, uniform_grid(4))
 
 
 def test_a_model_that_is_a_part_of_itself_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import torch
 
 from ..denoiser import append_dims, noising
+from ..errors import UserError
 from ..samplers import ddim_step
 
 
@@ -15,8 +16,13 @@ def consistency(student, teacher, ts):
 
     What the student guesses at t is to be what its average guesses one step of the teacher later.
     At t = 0 a guess is x itself, for every target but x0, and that ties all others to the data. The
-    error counts as one of the network's output v: in x0, divided by sigma.
+    error counts as one of the network's output v: in x0, divided by sigma. UserError for a teacher
+    of another shape.
     """
+    if teacher.shape != student.shape:
+        raise UserError(
+            f"teacher must paint x0 of its student's shape, {student.shape}, got {teacher.shape}"
+        )
     schedule = student.schedule
     alphas, sigmas = schedule(ts)
 
