@@ -227,12 +227,12 @@ def _times():
 
 exercise(
     "13.4",
-    level=2,
+    level=3,
     solution=neighbours,
     inputs=_times,
     task="*Consistency training* does without a teacher: two neighbours on a path are made of one "
     "point and *one* noise. Write `neighbours`: the point `x0` noised with `eps` to the time $t$, and to "
-    "the time $s$. Then put it in the place of the teacher's step in section 4, train again, and draw what "
+    "the time $s$. Then put it in the place of the teacher's step in section 3, train again, and draw what "
     "two jumps give: how far does one get with no teacher at all?",
     hint="Twice lesson 01's noising, with the same eps.",
     wrong={
