@@ -12,6 +12,7 @@ from minidiff.data import mnist
 from minidiff.data.points import Mixture
 from minidiff.denoiser import Denoiser, noising
 from minidiff.evaluation.distances import energy_distance
+from minidiff.evaluation.judges.scenes import judged
 from minidiff.guidance import given
 from minidiff.model import Model
 from minidiff.nets import PointNet, UNet
@@ -207,6 +208,22 @@ def test_image_to_image_goes_from_the_picture_to_a_new_one():
     new = editing.image_to_image(model, pictures, 1.0)
     other = editing.image_to_image(model, torch.rand(2, 1, 8, 8), 1.0)
     torch.testing.assert_close(new, other, atol=0.02, rtol=0)  # all that is left is alpha = 1e-3
+
+
+def test_a_student_edits_with_the_jumps_that_it_has_learned():
+    student, calls = load("scenes-fast"), []
+    student.denoiser.net.register_forward_hook(lambda *_: calls.append(1))
+    picture = student(["a red fox in snow"], seed=7)
+    calls.clear()
+    blue = editing.image_to_image(student, picture, 0.8, ["a blue fox in snow"])
+    assert judged(blue)["colour"] == ["blue"] and judged(picture)["colour"] == ["red"]
+    assert len(calls) == 4
+    mask = torch.zeros(64, 64).bool()
+    mask[14:50, 14:50] = True
+    way = dict(sampler=student.sampler, steps=4)
+    filled = editing.fill(student, picture, mask, ["a blue cat in snow"], **way)
+    assert len(calls) == 8 and judged(filled)["colour"] == ["blue"]
+    assert torch.equal(filled[..., ~mask], picture[..., ~mask])
 
 
 def test_reprompt_to_the_same_prompt_gives_the_picture_back():
