@@ -130,9 +130,10 @@ exercise(
     level=2,
     solution=points_euler,
     inputs=_shapes,
-    task="Write `points_euler`, another Euler number. Inked pixels are now *points*; two that lie "
-    "side by side or one above the other are a *pair*; a block of two by two is a *square*. Return "
-    "points - pairs + squares for each picture. (Pixels that touch at a corner only count as apart.)",
+    task="Holes can be counted without a flood, by a formula of Euler's from 1758. Inked pixels are "
+    "*points*; two that lie side by side or one above the other are a *pair*; a block of two by two is a "
+    "*square*. Write `points_euler`: points - pairs + squares of each picture, which is the number of its "
+    "pieces less that of its holes, if pixels that touch at a corner only count as apart.",
     hint="`ink[:, :, 1:] & ink[:, :, :-1]` is True where a pixel and the one before it are both inked.",
     wrong={
         _no_squares: "the squares are missing: without them every block of four counts as a hole.",
