@@ -1,6 +1,7 @@
 """Codecs: `encode` from what a person looks at to what the diffusion works on, `decode` back."""
 
 from .autoencoder import Autoencoder
+from .frames import PerFrame
 from .pixels import Pixels, Scaled
 
-__all__ = ["Autoencoder", "Pixels", "Scaled"]
+__all__ = ["Autoencoder", "PerFrame", "Pixels", "Scaled"]

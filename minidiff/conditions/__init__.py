@@ -5,6 +5,7 @@ An encoder is a callable `encoder(prompts) -> cond`, a tuple handed to the netwo
 """
 
 from .labels import LabelEncoder, Unconditional
+from .motion import MotionEncoder
 from .text import TextEncoder, Tokenizer
 
-__all__ = ["LabelEncoder", "TextEncoder", "Tokenizer", "Unconditional"]
+__all__ = ["LabelEncoder", "MotionEncoder", "TextEncoder", "Tokenizer", "Unconditional"]

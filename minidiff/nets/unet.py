@@ -78,7 +78,8 @@ class UNet(nn.Module):
         conv = zero_init(nn.Conv2d(width, channels * patch**2, 3, padding=1))
         self.conv_out = nn.Sequential(nn.GroupNorm(8, width), nn.SiLU(), conv)
 
-    def forward(self, x, t, tokens=None, mask=None):
+    def forward(self, x, t, tokens=None, mask=None, after=lambda h, stage: h):
+        """after: what becomes of each stage's output h (B, C, H, W), given its number."""
         self.check(x, tokens)
         emb = self.time(time_features(t, 4 * self.width).to(self.time[0].weight))
         if self.pool:
@@ -87,16 +88,19 @@ class UNet(nn.Module):
         h, skips = self.conv_in(F.pixel_unshuffle(x, self.patch)), []
         for layer in self.down:
             if isinstance(layer, Stage):
-                h = layer(h, emb, tokens, mask)
+                h = after(layer(h, emb, tokens, mask), len(skips))
                 skips.append(h)
             else:
                 h = layer(h)
         if self.positions:
             h = h + F.interpolate(self.position[None], h.shape[2:], mode="bilinear")
-        h = self.middle(h, emb, tokens, mask)
+        stages = len(skips)
+        h = after(self.middle(h, emb, tokens, mask), stages)
         for layer in self.up:
             if isinstance(layer, Stage):
-                h = layer(torch.cat([h, skips.pop()], 1), emb, tokens, mask)
+                skip = skips.pop()
+                h = layer(torch.cat([h, skip], 1), emb, tokens, mask)
+                h = after(h, 2 * stages - len(skips))
             else:
                 h = layer(h)
         return F.pixel_shuffle(self.conv_out(h), self.patch)

@@ -8,12 +8,12 @@ ever built, so that a file cannot bring code.
 from functools import partial
 from inspect import isroutine, signature
 
-from ..codecs import Autoencoder, Pixels, Scaled
-from ..conditions import LabelEncoder, TextEncoder, Tokenizer, Unconditional
+from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
+from ..conditions import LabelEncoder, MotionEncoder, TextEncoder, Tokenizer, Unconditional
 from ..denoiser import Denoiser
 from ..errors import UserError
 from ..model import Model
-from ..nets import FullyConvolutionalUNet, LowRank, PointNet, UNet
+from ..nets import ClipUNet, DiT, FullyConvolutionalUNet, LowRank, PointNet, UNet
 from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
 from ..schedules import (
     DDPM,
@@ -30,8 +30,10 @@ from ..schedules import (
 PARTS = {
     part.__name__: part
     for part in (
-        *(Model, Denoiser, UNet, FullyConvolutionalUNet, LowRank, PointNet, DDPM, LogSnrTimes),
-        *(LabelEncoder, TextEncoder, Tokenizer, Unconditional, Pixels, Scaled, Autoencoder),
+        *(Model, Denoiser, DDPM, LogSnrTimes),
+        *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet),
+        *(LabelEncoder, TextEncoder, MotionEncoder, Tokenizer, Unconditional),
+        *(Pixels, Scaled, Autoencoder, PerFrame),
     )
 }
 FUNCTIONS = {

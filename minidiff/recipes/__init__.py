@@ -1,6 +1,6 @@
 """Recipes: how each shipped model is made; names are looked up at the command line."""
 
-from . import codec, digits, fast, judges, photos, points, scenes
+from . import clips, codec, digits, fast, judges, photos, points, scenes
 from .digits import digit_data, digit_model, digit_text_model, labelled
 from .points import point_data, point_model
 from .recipe import Recipe
@@ -12,6 +12,7 @@ RECIPES = {
     **codec.RECIPES,
     **scenes.RECIPES,
     **fast.RECIPES,
+    **clips.RECIPES,
     **photos.RECIPES,
     **judges.RECIPES,
 }

@@ -51,24 +51,33 @@ def on_codec(empty):
     return model
 
 
-def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
-    """The stream of `scene_data`, from `count` renders that are encoded once and kept in `path`.
+def kept_latents(codec, count, path, workers, rendered, *told):
+    """The latents (count, *) of renders in half precision, encoded once and kept in `path`.
 
-    Each time that a render is drawn it is told of in new words. The file is made again if it is of
-    another codec or number.
+    rendered: `rendered(count, first)` -> (pictures,), those of numbers `first` to `first + CHUNK`.
+    The file is made again if it is of another codec or number, or if other things are `told` of it.
     """
     weights = {name: value.cpu().contiguous() for name, value in codec.state_dict().items()}
-    made_for = [count, list(things), hashlib.sha256(as_bytes(weights)).hexdigest()]
-    told = [scenes.invent(np.random.default_rng(seed), False, things) for seed in range(count)]
+    made_for = [count, *told, hashlib.sha256(as_bytes(weights)).hexdigest()]
     kept = load_state(path) if Path(path).exists() else {"made_for": None}
     if kept["made_for"] != made_for:
         chunks = range(0, count, CHUNK)
-        renders = prefetch(partial(rendered, count, things), chunks, workers)
+        renders = prefetch(partial(rendered, count), chunks, workers)
         bar = tqdm(renders, total=len(chunks), desc="latents", disable=None)
-        latents = torch.cat([codec.encode(p.to(codec.mean)).half().cpu() for (p,) in bar])
+        device = next(codec.parameters()).device
+        latents = torch.cat([codec.encode(p.to(device)).half().cpu() for (p,) in bar])
         kept = {"made_for": made_for, "latents": latents}
         save_state(path, kept)
-    latents = kept["latents"]
+    return kept["latents"]
+
+
+def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
+    """The stream of `scene_data`, from `count` renders that are encoded once and kept in `path`.
+
+    Each time that a render is drawn it is told of in new words.
+    """
+    told = [scenes.invent(np.random.default_rng(seed), False, things) for seed in range(count)]
+    latents = kept_latents(codec, count, path, workers, partial(rendered, things), list(things))
 
     def data(n, generator):
         index = torch.randint(count, (n,), generator=generator)
@@ -83,7 +92,7 @@ def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
     return data
 
 
-def rendered(count, things, first):
+def rendered(things, count, first):
     """The renders of numbers `first` to `first + CHUNK`, as one batch."""
     numbers = range(first, min(first + CHUNK, count))
     return (scenes.stacked([scenes.example(n, things=things)[1] for n in numbers]),)

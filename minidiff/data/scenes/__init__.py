@@ -10,13 +10,12 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter
 
 from ...errors import UserError
 from .backgrounds import PLACES
 from .captions import MAX_WORDS, MENTION, WORDS, caption_of, size_word  # noqa: F401
-from .drawing import S
-from .sprites import COLOURS, STYLES, THINGS, colours_of, natural_colours, sized
+from .painting import FLYING, backdrop, fitted, in_front, paint, put  # noqa: F401
+from .sprites import COLOURS, STYLES, THINGS, colours_of, natural_colours
 
 # what a CPU can learn to draw in hours: the vocabulary of the recipe `scenes-small`
 COMMON = tuple(
@@ -24,7 +23,6 @@ COMMON = tuple(
     "strawberry cake car bus rocket airplane sailboat house tree cactus tulip mushroom star "
     "umbrella balloon snowman".split()
 )
-FLYING = {"bee", "butterfly", "rocket", "airplane", "helicopter", "ufo", "balloon", "star"}
 
 
 @dataclass(frozen=True)
@@ -136,58 +134,6 @@ def spots(rng, thing, place, size, count):
 def draw(scene, generator):
     """The scene painted: (3, 64, 64) uint8. The facts are the scene's, details the generator's."""
     return torch.from_numpy(paint(scene, painter(generator)).transpose(2, 0, 1).copy())
-
-
-def paint(scene, rng):
-    """`draw` with a numpy generator, as an array (64, 64, 3) uint8."""
-    place, drawing = PLACES[scene.place], fitted(scene)
-    picture = place.paint(rng)
-    if place.beside and place.beside[0] != scene.thing:
-        place.beside[1](ImageDraw.Draw(picture, "RGBA"), rng)
-    picture = picture.reduce(2)
-    width, height = drawing.size
-    far_first = sorted(scene.spots, key=lambda spot: spot[1])
-    corners = [(round(x - width / 2), round(y - height)) for x, y in far_first]
-    surround(picture, drawing, corners, place.halo)
-    for corner in corners:
-        if not (place.floats or scene.thing in FLYING):
-            shadow(picture, corner, width, height)
-        picture.paste(drawing, corner, drawing)
-    if place.front:
-        layer = Image.new("RGBA", (S, S), (255, 255, 255, 0))
-        place.front(ImageDraw.Draw(layer), rng)
-        layer = layer.reduce(2)
-        picture.paste(layer, mask=layer)
-    return np.asarray(picture)
-
-
-def fitted(scene):
-    """The thing's drawing at its size and in the light of its place: an RGBA picture."""
-    *colours, alpha = sized(scene.thing, scene.style, scene.colour, scene.size).split()
-    lit = [
-        channel.point(lambda value, share=share: value * share)
-        for channel, share in zip(colours, PLACES[scene.place].light)
-    ]
-    return Image.merge("RGBA", [*lit, alpha])
-
-
-def surround(picture, drawing, corners, halo):
-    """A soft glow around the things, or a shade on snow: what sets them off from their place."""
-    mask = Image.new("L", picture.size)
-    for corner in corners:
-        mask.paste(255, corner, drawing)
-    *colour, strength = halo
-    mask = mask.filter(ImageFilter.GaussianBlur(2.5)).point(lambda value: value * strength)
-    picture.paste(tuple(colour), mask=mask)
-
-
-def shadow(picture, corner, width, height):
-    """A soft shadow on the ground, under and to the right of a thing."""
-    x, y = corner[0] + 0.54 * width, corner[1] + height - 1
-    reach, flat = 0.44 * width, max(2, 0.08 * width)
-    mask = Image.new("L", picture.size)
-    ImageDraw.Draw(mask).ellipse((x - reach, y - flat, x + reach, y + flat), fill=105)
-    picture.paste((28, 30, 60), mask=mask.filter(ImageFilter.GaussianBlur(1.6)))
 
 
 def describe(scene, generator, mention=MENTION, vague=0.06):
