@@ -86,6 +86,7 @@ def parser():
         "minidiff generate --from prompts.txt -n 100 -o placeholders/",
         'minidiff generate "a red fox in snow" --frames -o fox.gif',
         "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
+        'minidiff generate "a red fox walking left in snow" --model clips -o fox.gif',
         'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
         "-o sevens.npz",
     )
@@ -122,7 +123,17 @@ def parser():
     )
     new.add_argument("--negative", metavar="PROMPT", help="what to steer away from; needs guidance")
     new.add_argument("--size", type=size, metavar="WxH", help="of the pictures, such as 96x64")
-    new.add_argument("--frames", action="store_true", help="an animation of the steps instead")
+    new.add_argument(
+        "--frames",
+        nargs="?",
+        type=whole(1, 1000),
+        const=True,
+        metavar="F",
+        help="of pictures: an animation of the steps instead; of clips: how many frames",
+    )
+    new.add_argument(
+        "--first", metavar="FILE", help="of clips: a picture, which becomes the first frame"
+    )
     new.add_argument(
         "--enlarge", type=whole(1, 1024), metavar="K", help="screen pixels for each pixel, each way"
     )
@@ -134,7 +145,7 @@ def parser():
         metavar="PATH",
         help=".png: a grid; .npz: arrays; ending in /: a folder, a file for each, which the same "
         "command goes on with if it was interrupted; "
-        ".gif or .png with --frames",
+        ".gif or .png with --frames; clips: .gif, .webp or .mp4, .png: film strips, .npz: arrays",
     )
     device_of(new)
 

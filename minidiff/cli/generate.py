@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,8 +12,8 @@ from .. import sampling
 from ..conditions import LabelEncoder, Unconditional
 from ..errors import UserError
 from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
-from . import folder, outputs, writers
-from .models import look_up, open_model, resize, within_memory
+from . import clips, folder, outputs, writers
+from .models import look_up, open_model, resize, set_frames, within_memory
 from .prompts import check_prompts, default_prompts, lines, says_nothing
 from .record import Record
 
@@ -21,12 +22,12 @@ SAMPLERS = {each.__name__: each for each in (ddim, ddpm, heun, dpmpp_2m, consist
 
 def generate(args):
     """n samples for each prompt, in the prompts' order, one chunk of them in memory at a time."""
-    path, suffix = outputs.check(args.out, args.frames)
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
     prompts = args.prompts + (lines(args.source) if args.source else [])
     model, facts = open_model(args.model, args.device)
+    path, suffix = outputs.check(args.out, kind_of(model, args))
     prompts, w = asked_of(model, prompts, args)
-    outputs.check_count(args.n * len(prompts), suffix, len(model.shape) == 3, args.frames)
+    outputs.check_count(args.n * len(prompts), suffix, len(model.shape), args.frames)
     size = settle_size(model, len(prompts), suffix, args)
     record = Record(
         model=args.model,
@@ -43,6 +44,18 @@ def generate(args):
     write(path, suffix, model, prompts, record, way, args)
     print(args.out)
     return 0
+
+
+def kind_of(model, args):
+    """What is to be written: "clips", "steps" or "pictures"; UserError for options of another kind."""
+    clips, number = len(model.shape) == 4, args.frames not in (None, True)
+    if args.frames is True and clips:
+        raise UserError("--frames needs a number here: how many frames a clip is to have")
+    if number and not clips:
+        raise UserError(f"--frames takes a number for a model of clips alone, got {args.frames}")
+    if args.first and not clips:
+        raise UserError(f"--first is for a model of clips, and {args.model!r} paints pictures")
+    return "clips" if clips else "steps" if args.frames else "pictures"
 
 
 def asked_of(model, prompts, args):
@@ -77,11 +90,15 @@ def settle_size(model, prompts, suffix, args):
     """Have the model paint the size asked for; returns it, WxH in pixels, or None for points."""
     if args.size:
         resize(model, *args.size)
-    if len(model.shape) != 3:
+    if len(model.shape) == 4 and args.frames:
+        set_frames(model, args.frames)
+    if len(model.shape) < 3:
         return None
-    height, width = (side * model.factors[0] for side in model.shape[1:])
+    height, width = (side * model.factors[0] for side in model.shape[-2:])
     each, tiles = args.n, 1
-    if args.frames:
+    if len(model.shape) == 4:
+        tiles = each * prompts * (model.shape[1] if suffix == ".png" else 1)
+    elif args.frames:
         tiles = 2 * each * prompts
     elif suffix:
         columns = outputs.columns_of(each, prompts)
@@ -96,8 +113,8 @@ def write(path, suffix, model, prompts, record, way, args):
     asked = [prompt for prompt in prompts for _ in range(args.n)]
     # Each prompt has the same seeds, so that its pictures depend on no other prompt and on no -n.
     seeds = list(range(args.seed, args.seed + args.n)) * len(prompts)
-    pictures = len(model.shape) == 3
-    batch = len(asked) if args.frames else args.batch or (64 if pictures else 4096)
+    name, usual = {2: ("points", 4096), 4: ("images", 64), 5: ("clips", 8)}[len(model.shape) + 1]
+    batch = len(asked) if args.frames is True else args.batch or usual
     steps = len(way["ts"]) - 1
 
     def made(ks=range(len(asked)), watch=sampling.finished):
@@ -110,16 +127,23 @@ def write(path, suffix, model, prompts, record, way, args):
             walks = sampling.trajectories(model, *some, chunk=batch, **way)
             yield from within_memory(watch(model, walks, bar), min(batch, len(ks)))
 
+    if args.first:
+        first = clips.first_frame(args.first, model)
+        made = partial(clips.begun_with, model, first, asked, seeds, batch, way)
+
     if not suffix:
         files = folder.Pictures(path, asked, seeds, record)
         with files.begun() as missing:
             files.write(missing, made(missing))
     elif suffix == ".npz":
         about = metadata(asked, seeds, model.encoder, record)
-        writers.arrays(path, made(), len(asked), "images" if pictures else "points", **about)
+        writers.arrays(path, made(), len(asked), name, **about)
     else:
-        text = record.text(prompts, args.seed, args.n, frames=args.frames)
-        if args.frames:
+        more = {"first": args.first} if args.first else {}
+        text = record.text(prompts, args.seed, args.n, frames=args.frames or False, **more)
+        if name == "clips":
+            clips.write(path, torch.cat(list(made())), prompts, args.enlarge, text)
+        elif args.frames:
             writers.film(path, made(watch=sampling.frames), steps, args.enlarge, text)
         else:
             writers.grid(path, torch.cat(list(made())), prompts, args.enlarge, text)

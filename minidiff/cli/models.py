@@ -1,5 +1,6 @@
 """Models by name, the shipped ones and those that `train` wrote, and what is asked of them."""
 
+import sys
 from pathlib import Path
 
 import torch
@@ -41,7 +42,7 @@ def look_up(what, name, table):
 
 def resize(model, width, height):
     """Have the model paint pictures of another size in pixels. UserError for one it cannot take."""
-    if len(model.shape) != 3:
+    if len(model.shape) < 3:
         raise UserError("--size is for models of pictures, and this one paints none")
     codec, net = model.factors
     multiple = codec * net
@@ -50,7 +51,21 @@ def resize(model, width, height):
             f"--size must be two multiples of {multiple} from {multiple} to {LARGEST}, such as "
             f"{2 * multiple}x{3 * multiple}, got {width}x{height}"
         )
-    model.shape = (model.shape[0], height // codec, width // codec)
+    model.shape = (*model.shape[:-2], height // codec, width // codec)
+
+
+def set_frames(model, frames):
+    """Have the model make clips of so many frames; one sentence on stderr if it never saw so many."""
+    trained, multiple = model.shape[1], getattr(model.denoiser.net, "frame_factor", 1)
+    if frames % multiple:
+        raise UserError(f"--frames must be a multiple of {multiple} for this model, got {frames}")
+    if frames > trained:
+        print(
+            f"minidiff: --frames {frames} is more than the {trained} that this model was trained on; "
+            "what moves may drift or break",
+            file=sys.stderr,
+        )
+    model.shape = (model.shape[0], frames, *model.shape[2:])
 
 
 def within_memory(items, batch):

@@ -11,33 +11,48 @@ GRID, FILM = 400, 16  # most pictures in a grid, in an animation
 PIXELS, FRAME = 2**25, 2**22  # most pixels of a picture that other programs open, of one frame
 
 
-def check(out, frames=False):
+# the endings that each kind of output has, and how they are told
+ENDINGS = {
+    "pictures": (("", ".png", ".npz"), "in .png or .npz, or in / (a folder)"),
+    "steps": ((".gif", ".png"), "in .gif or .png with --frames"),
+    "clips": (
+        (".gif", ".webp", ".mp4", ".png", ".npz"),
+        "in .gif, .webp, .mp4, .png or .npz for clips",
+    ),
+}
+
+
+def check(out, kind="pictures"):
     """The path that the text `out` means, and its suffix, "" for a folder.
 
-    UserError or OSError in one sentence if that cannot be written.
+    kind: one of ENDINGS. UserError or OSError in one sentence if that cannot be written.
     """
-    path, suffixes = Path(out), (".gif", ".png") if frames else (".png", ".npz")
+    path, (suffixes, told) = Path(out), ENDINGS[kind]
     folder = out.endswith(("/", os.sep)) or (out and os.path.isdir(path) and not path.suffix)
-    if folder and frames:
-        raise UserError(f"-o must end in .gif or .png with --frames, got the folder {out!r}")
+    if folder and "" not in suffixes:
+        raise UserError(f"-o must end {told}, got the folder {out!r}")
     if not folder and path.suffix not in suffixes:
-        kinds = "in .gif or .png with --frames" if frames else "in .png or .npz, or in / (a folder)"
-        raise UserError(f"-o must end {kinds}, got {out!r}")
+        raise UserError(f"-o must end {told}, got {out!r}")
     if folder and os.path.lexists(path) and not os.path.isdir(path):
         raise UserError(f"-o {out!r} asks for a folder, and {shown(path)} is none")
     check_writable(path / "index.csv" if folder and os.path.isdir(path) else path)
     return path, "" if folder else path.suffix
 
 
-def check_count(count, suffix, pictures, frames):
-    """UserError if what `suffix` stands for cannot hold so many samples, or none of their kind."""
+def check_count(count, suffix, axes, frames):
+    """UserError if what `suffix` stands for cannot hold so many samples, or none of their kind.
+
+    axes: of a sample, 1 for points, 3 for pictures, 4 for clips.
+    """
     if count > MOST:
         raise UserError(f"one command makes up to {MOST} samples, got {count}")
-    if not pictures:
+    if axes == 1:
         if not suffix:
             raise UserError("points are written to a .png or an .npz file, not to a folder")
         return
-    if frames and count > FILM:
+    if axes == 4 and suffix != ".npz" and count > FILM:
+        raise UserError(f"{suffix} shows up to {FILM} clips at once, got {count}; use .npz")
+    if frames is True and count > FILM:
         raise UserError(f"--frames shows up to {FILM} pictures at once, got {count}")
     if suffix == ".png" and count > GRID:
         raise UserError(f"a .png holds up to {GRID} pictures, got {count}; use .npz or a folder")

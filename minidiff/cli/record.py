@@ -1,7 +1,7 @@
 """What made a picture: all that `minidiff generate` needs to make it again.
 
-A PNG holds it as a text chunk and a GIF as its comment, in JSON; an index.csv has it in columns, an
-.npz in arrays, by the same names.
+A PNG holds it as a text chunk, a GIF and an MP4 as comment, a WebP as description, in JSON; an
+index.csv has it in columns, an .npz in arrays, by the same names.
 """
 
 import json
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 CHUNK = "minidiff"  # the name of the PNG's text chunk
+DESCRIPTION = 0x010E  # the number of a WebP's tag
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def made_by(path):
     """The text of the record in a PNG or a GIF file, None if there is none in it."""
     try:
         with Image.open(path) as file:
-            text = file.info.get(CHUNK) or file.info.get("comment")
+            text = (
+                file.info.get(CHUNK) or file.info.get("comment") or file.getexif().get(DESCRIPTION)
+            )
     except (OSError, ValueError, SyntaxError):  # what Pillow raises for a file that is no picture
         return None
     return text.decode("ascii", "replace") if isinstance(text, bytes) else text

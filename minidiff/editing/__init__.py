@@ -8,11 +8,11 @@ Beside them are whole edits with a `Model`: `fill`, `fill_window`, `image_to_ima
 `interpolate`.
 """
 
-from .inpainting import check_mask, extend, fill, inpaint, renoise, resampled, to_latents
+from .inpainting import check_mask, continued, extend, fill, inpaint, renoise, resampled, to_latents
 from .inversion import image_to_image, interpolate, invert, remaining, reprompt, slerp
 from .patches import fill_window
 
 __all__ = [
-    "check_mask", "extend", "fill", "fill_window", "image_to_image", "inpaint", "interpolate",
+    "check_mask", "continued", "extend", "fill", "fill_window", "image_to_image", "inpaint", "interpolate",
     "invert", "remaining", "renoise", "reprompt", "resampled", "slerp", "to_latents",
 ]  # fmt: skip

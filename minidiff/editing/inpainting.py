@@ -123,6 +123,19 @@ def fill(model, pictures, mask, prompts=None, *, seed=0, sampler=None, steps=25,
     return torch.where(mask, model.codec.decode(made).to(pictures), pictures)
 
 
+def continued(model, clips, frames, prompts=None, *, sampler=None, **settings):
+    """`fill` for clips (B, C, F, H, W) of which the first `frames` are kept and the others painted.
+
+    What stands in the others is not looked at. sampler: by default RePaint with 2 resamples.
+    """
+    kept = check_count("frames", frames, 1)
+    if not kept < clips.shape[2]:
+        raise UserError(f"frames must be fewer than the {clips.shape[2]} of the clips, got {kept}")
+    new = torch.zeros(clips.shape[2:], dtype=torch.bool)
+    new[kept:] = True
+    return fill(model, clips, new, prompts, sampler=sampler or resampled(ddpm, 2), **settings)
+
+
 def listed(model, prompts, n):
     """n prompts as a list, where None stands for n times no prompt; UserError for another number."""
     prompts = [model.null] * n if prompts is None else model.listed(prompts)

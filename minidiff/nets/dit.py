@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..errors import UserError
 from .layers import time_features, zero_init
 
 
@@ -86,7 +87,7 @@ class DiT(nn.Module):
     patch: (f, h, w), frames and pixels that one token holds. token_width: D of a text's tokens, None
     for a network without condition. A text's tokens stand in one row with those of the clip, so that
     attention goes between all of them; their average joins the time in every block's FiLM. A picture
-    (B, channels, H, W) is a clip of `f` equal frames; so is what comes out, averaged.
+    (B, channels, H, W) is a clip of one frame.
     """
 
     def __init__(self, channels, width=256, depth=6, heads=4, patch=(2, 4, 4), token_width=None):
@@ -104,7 +105,18 @@ class DiT(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.last = zero_init(nn.Linear(width, size))
 
+    @property
+    def factor(self):
+        return self.patch[-1]
+
+    @property
+    def frame_factor(self):
+        return self.patch[0]
+
     def forward(self, x, t, tokens=None, mask=None):
+        if x.ndim == 4:  # a picture is a clip of one frame
+            return self(x[:, :, None], t, tokens, mask)[:, :, 0]
+        self.check(x, tokens)
         emb = self.time(time_features(t, 256).to(self.door.weight))
         grid = tuple(n // p for n, p in zip(x.shape[2:], self.patch))
         place = places(grid).to(x.device)
@@ -121,3 +133,18 @@ class DiT(nn.Module):
         for block in self.blocks:
             h = block(h, emb, turn, heard)
         return unpatches(self.last(self.norm(h[:, : len(place)])), self.patch, grid)
+
+    def check(self, x, tokens):
+        """UserError for a clip or a condition that this network does not take."""
+        fits = x.ndim == 5 and x.shape[1] == self.channels
+        if not fits or any(n % p or not n for n, p in zip(x.shape[2:], self.patch)):
+            sizes = " x ".join(map(str, self.patch))
+            raise UserError(
+                f"x must have shape (B, {self.channels}, F, H, W), a multiple of {sizes} in the last "
+                f"three, got {tuple(x.shape)}"
+            )
+        if (tokens is None) != (self.pool is None):
+            raise UserError(
+                "cond must be "
+                + ("tokens and mask, got none" if self.pool else "empty, got tokens")
+            )

@@ -165,9 +165,14 @@ def animate(frames, *, fps=12, hold=1.0):
     hold: seconds that the last frame stays. Returns an IPython Image of an animated PNG, which,
     unlike a GIF, notebook tests take for the picture that it is, and which keeps its colours.
     """
+    return moving([figures.picture(frame) for frame in frames], fps=fps, hold=hold)
+
+
+def moving(pictures, *, fps, hold):
+    """`animate` of Pillow images."""
     from IPython.display import Image
 
-    return Image(data=figures.apng([figures.picture(frame) for frame in frames], fps, hold))
+    return Image(data=figures.apng(pictures, fps, hold))
 
 
 def animate_points(steps, *, title=None, data=None, limit=None, fps=12):

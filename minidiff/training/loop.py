@@ -17,6 +17,7 @@ from . import distributed
 from .checkpoints import load_state, save_state
 from .devices import autocast, get_device
 from .ema import Average
+from .optimizers import adamw
 from .prefetch import prefetch
 from .resume import restore
 
@@ -34,12 +35,6 @@ class Progress:
     def loss(self):
         """The loss of the step as a number."""
         return float(self.value)
-
-
-def adamw(model, lr, weight_decay=1e-2, betas=(0.9, 0.999)):
-    """The usual optimizer of all weights that are not fixed."""
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return torch.optim.AdamW(learned, lr, betas, weight_decay=weight_decay)
 
 
 def train(
@@ -70,7 +65,7 @@ def train(
     data: `data(n, generator) -> batch`, a tuple of tensors (n, *) and lists of n. images: how many
     to train on in all, in whole batches. loss: `loss(batch, generator, step, average) -> (n,)`, or a
     number; `average` is the averaged model before the step. With several optimizers it returns one
-    such loss for each, which moves the weights of that one alone.
+    such loss for each, which moves the weights of that one alone, or one for all.
 
     The randomness of step k comes from (seed, k) and the learning rate from the images seen, so a
     resumed run equals an uninterrupted one, and a finished one yields its last `Progress` again. A
@@ -192,7 +187,8 @@ def in_parts(drawn, accumulate, device, seed, step):
 def one_step(losses, pieces, optimizers, clip, parts):
     """Gradients of all pieces and one step of each optimizer; returns loss and norm of the gradient.
 
-    losses: `losses(piece, generator)` -> a loss for each optimizer. Nothing here waits for a GPU.
+    losses: `losses(piece, generator)` -> a loss for each optimizer, or one. Nothing here waits for a
+    GPU.
     """
     total = 0.0
     learned = [[p for group in o.param_groups for p in group["params"]] for o in optimizers]
@@ -200,9 +196,12 @@ def one_step(losses, pieces, optimizers, clip, parts):
         optimizer.zero_grad()
     for piece in pieces:
         means = [each.float().mean() / parts for each in losses(*piece)]
-        if len(means) != len(optimizers):
-            raise UserError(f"loss must give one loss for each of {len(optimizers)} optimizers")
-        for number, (mean, own) in enumerate(zip(means, learned), start=1):
+        if len(means) not in (1, len(optimizers)):
+            raise UserError(
+                f"loss must give one loss, or one for each of {len(optimizers)} optimizers"
+            )
+        each = learned if len(means) > 1 else [sum(learned, [])]
+        for number, (mean, own) in enumerate(zip(means, each), start=1):
             mean.backward(inputs=own, retain_graph=number < len(means))
         total = total + sum(means).detach()
     everything = sum(learned, [])
