@@ -95,6 +95,12 @@ EXAMPLES = {
     "Tokenizer": TOKENIZER,
     "TextEncoder": TextEncoder(TOKENIZER, 8, depth=1, heads=2),
     "Scaled": PARTS["Scaled"](3.0),
+    "DiT": PARTS["DiT"](1, 24, 2, 2, (1, 2, 4), token_width=5),
+    "ClipUNet": PARTS["ClipUNet"](UNet(1, width=8, widths=(1,)), 8, width=16),
+    "MotionEncoder": PARTS["MotionEncoder"](
+        TextEncoder(TOKENIZER, 8, depth=1), TextEncoder(Tokenizer(["up"], 3), 8, depth=1)
+    ),
+    "PerFrame": PARTS["PerFrame"](PARTS["Scaled"](3.0)),
     "LogSnrTimes": PARTS["LogSnrTimes"](cosine, start=0.9),
 }
 

@@ -19,7 +19,7 @@ from minidiff.nets import PointNet
 from minidiff.recipes import point_data
 from minidiff.sampling import generator_at
 from minidiff.schedules import cosine
-from minidiff.training import adamw, train
+from minidiff.training import adamw, muon, train
 from minidiff.training.checkpoints import load_state
 from minidiff.training.ema import Average
 from minidiff.training.loop import learning_rate
@@ -287,9 +287,36 @@ def test_each_optimizer_moves_its_own_weights_by_its_own_loss(tmp_path):
     # d(ab)/da = b = 1 falls with rate 0.5; -d(ab)/db = -1 rises with rate 1
     assert model.a.item() == pytest.approx(0.5) and model.b.item() == pytest.approx(2.0)
     assert len(load_state(state)["optimizers"]) == 2
-    with pytest.raises(UserError, match="one loss for each of 2 optimizers"):
-        one = lambda batch, *_: model.a * batch[0].sum()  # noqa: E731
-        finish(train(model, point_data(), loss=one, optimizer=sgd, **settings))
+    with pytest.raises(UserError, match="one loss, or one for each of 2 optimizers"):
+        three = lambda batch, *_: (model.a * batch[0].sum(),) * 3  # noqa: E731
+        finish(train(model, point_data(), loss=three, optimizer=sgd, **settings))
+
+
+def test_one_loss_serves_several_optimizers():
+    model, settings = Duel(), dict(images=1, batch=1, warmup=1, clip=1e9, lr=0.5)
+
+    def sgd(model, lr):
+        return torch.optim.SGD([model.a], lr), torch.optim.SGD([model.b], 2 * lr)
+
+    def product(batch, *_):
+        return model.a * model.b * torch.ones(1)
+
+    finish(train(model, point_data(), loss=product, optimizer=sgd, **settings))
+    assert model.a.item() == pytest.approx(0.5) and model.b.item() == pytest.approx(0.0)
+
+
+def test_muon_takes_the_matrices_of_the_blocks_alone():
+    """And a step of it is as long in every direction: the change of a matrix has equal singular values."""
+    model = nn.ModuleDict({"blocks": nn.ModuleList([nn.Linear(6, 4)]), "last": nn.Linear(4, 6)})
+    quick, usual = muon(model, 0.1)
+    assert [p.shape for group in quick.param_groups for p in group["params"]] == [(4, 6)]
+    assert sum(p.numel() for group in usual.param_groups for p in group["params"]) == 4 + 24 + 6
+    weight = model["blocks"][0].weight
+    before = weight.detach().clone()
+    (model["blocks"][0](torch.randn(50, 6)).square().sum()).backward()
+    quick.step()
+    change = torch.linalg.svdvals((weight - before * (1 - 0.1 * 1e-2)).detach())
+    assert change.max() / change.min() < 2
 
 
 def test_groups_keep_their_own_learning_rates():

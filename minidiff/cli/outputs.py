@@ -31,7 +31,7 @@ def check(out, kind="pictures"):
     folder = out.endswith(("/", os.sep)) or (out and os.path.isdir(path) and not path.suffix)
     if folder and "" not in suffixes:
         raise UserError(f"-o must end {told}, got the folder {out!r}")
-    if not folder and path.suffix not in suffixes:
+    if not folder and path.suffix not in set(suffixes) - {""}:
         raise UserError(f"-o must end {told}, got {out!r}")
     if folder and os.path.lexists(path) and not os.path.isdir(path):
         raise UserError(f"-o {out!r} asks for a folder, and {shown(path)} is none")

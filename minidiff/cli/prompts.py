@@ -46,5 +46,5 @@ def check_prompts(model, prompts, batch=64):
 
 def says_nothing(encoder, prompt):
     """Whether a text has no word, such as "..." or an emoji: it asks for anything at all."""
-    tokenizer = getattr(encoder, "tokenizer", None)
-    return tokenizer is not None and tokenizer.numbers(prompt) == tokenizer.numbers("")
+    reader = getattr(encoder, "tokenizer", encoder)
+    return hasattr(reader, "numbers") and reader.numbers(prompt) == reader.numbers("")
