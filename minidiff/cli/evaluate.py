@@ -1,6 +1,8 @@
 """`minidiff evaluate`: which evaluation a recipe's models get."""
 
 from ..evaluation.digits import evaluate_digits, evaluate_text
+from ..evaluation.moving_digits import evaluate_moving_digits
+from ..evaluation.moving_scenes import evaluate_moving_scenes
 from ..evaluation.points import evaluate_points
 from ..evaluation.report import table
 from ..evaluation.scenes import evaluate_scenes
@@ -14,6 +16,8 @@ EVALUATIONS = {
     "scenes": evaluate_scenes,
     "scenes-fast": evaluate_scenes,
     "scenes-small": evaluate_scenes,
+    "clips-digits": evaluate_moving_digits,
+    "clips-scenes": evaluate_moving_scenes,
 }
 
 

@@ -3,8 +3,12 @@
 import torch
 
 from ..data import moving_digits as md
+from ..sampling import generator_at, samples
+from .distances import feature_scores
 from .judges import digits as judge
+from .report import check_samples, floors_of, rows_of
 
+EVEN = 0.25  # pixels by which steps may differ from one to the next
 TOLERANCE = 0.1  # pixels per frame by which a speed may miss its word's range: a quarter of it
 
 
@@ -81,3 +85,45 @@ def adherence(clips, asked):
     }
     facts["all of it"] = torch.stack([facts[name].bool() for name in list(facts)[1:]]).all(0)
     return facts
+
+
+def features(clips):
+    """What a clip is compared by, (N, 64 + 2 (F - 1)): the judge's features, their mean over the
+    frames, and the steps of the track in pixels."""
+    return torch.cat([read(clips)[1].mean(1), track(clips).diff(dim=1).flatten(1)], 1)
+
+
+def shares(clips, asked):
+    """The shares of clips with each fact of `adherence`, and of even steps where none is to bounce."""
+    found = {name: right.float().mean().item() for name, right in adherence(clips, asked).items()}
+    straight = torch.tensor([not motion.bounces for motion in asked])
+    even = jitter(track(clips[straight])) < EVEN
+    return found | {"even steps": even.float().mean().item()}
+
+
+def evaluate_moving_digits(model, n=2048, seeds=3, steps=None):
+    """Rows for a model of moving digits, on n prompts with every detail: seen pairs, held-out ones."""
+    check_samples(n, features=64 + 2 * (md.FRAMES - 1), most=10_000)
+    rows = []
+    for unseen, name in [(False, "seen, "), (True, "held out, ")]:
+        scores = []
+        for seed in range(seeds):
+            prompts, asked = md.prompts_for(n, generator_at(seed, 1), unseen)
+            made = samples(model, prompts, seed * n, ts=model.grid(steps or model.steps))
+            distances = (
+                {} if unseen else feature_scores(features(made), real(n, generator_at(seed, 2)))
+            )
+            scores.append(shares(made, asked) | distances)
+        generator = generator_at(0, 3)
+        asked = [md.random_motion(generator, unseen) for _ in range(n)]
+        floors = shares(md.draw(asked, generator, "test"), asked)
+        if not unseen:
+            floors |= floors_of(feature_scores, lambda g: (real(n, g), real(n, g)), pairs=5)
+        rows += rows_of(scores, floors, name)
+    return rows
+
+
+def real(n, generator):
+    """The features of n real clips with the motions of training, of digits that it did not see."""
+    motions = [md.random_motion(generator) for _ in range(n)]
+    return features(md.draw(motions, generator, "test"))
