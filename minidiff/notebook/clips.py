@@ -88,7 +88,8 @@ def _mp4(path, pictures, fps, text):
 def read(path):
     """The clip (3, F, H, W) in 0..1 that a file holds: GIF, WebP, animated PNG, or MP4 as `write` needs.
 
-    UserError for a file that is none, or one of more than MOST frames.
+    Frames that the file has as one, being equal, are one. UserError for a file that is none, or one
+    of more than MOST frames.
     """
     path = Path(path)
     if not path.is_file():
