@@ -21,7 +21,7 @@ STEPS = dict(steps=16, sampler=dpmpp_2m, grid=uniform_grid)
 
 def moving_digit_model():
     """A transformer over 64 patches of 2 frames and 8x8 pixels, and an encoder of texts."""
-    net = DiT(1, width=192, depth=6, patch=(2, 8, 8), token_width=64)
+    net = DiT(1, width=128, depth=5, patch=(2, 8, 8), token_width=64)
     tokenizer = Tokenizer(moving_digits.vocabulary(), moving_digits.MAX_WORDS + 1)
     denoiser = Denoiser(net, cosine, target="x0", times=root_times)
     shape = (1, moving_digits.FRAMES, moving_digits.SIZE, moving_digits.SIZE)
@@ -80,7 +80,7 @@ RECIPES = {
     "clips-digits": Recipe(
         moving_digit_model,
         moving_digits.moving_digit_data,
-        300_000,
+        420_000,
         dict(batch=32, lr=2e-3, decay=0.9995, optimizer=muon, bf16=True),
         loss=counted_in_v,
     ),
