@@ -282,3 +282,19 @@ def test_sprites_fit_their_cells():
     for style in STYLES:
         drawing = sprites.sprite("fox", style)
         assert isinstance(drawing, Image.Image) and max(drawing.size) <= 124
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_a_scene_is_the_same_at_twice_the_size(number):
+    """Shrunk by half it is the small picture, but for the drawing's edges; it shows more than that."""
+    small, large = (
+        scenes.paint(scenes.invent(rng, False), rng, scale)
+        for scale, rng in ((1, np.random.default_rng(number)), (2, np.random.default_rng(number)))
+    )
+    assert large.shape == (128, 128, 3)
+    shrunk = np.asarray(Image.fromarray(large).reduce(2)).astype(int)
+    away = np.abs(shrunk - small).max(2)
+    assert away.mean() < 4 and np.median(away) <= 2
+    blown = np.asarray(Image.fromarray(small).resize((128, 128), Image.BICUBIC)).astype(float)
+    steepness = [np.abs(np.diff(p.astype(float), axis=1)).mean() for p in (large, blown)]
+    assert steepness[0] > 1.1 * steepness[1]

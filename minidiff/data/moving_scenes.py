@@ -100,7 +100,7 @@ def paint(moving, rng, frames=FRAMES):
     state = rng.bit_generator.state
     for frame in range(frames):
         spot, size = moving.at(frame)
-        drawing = scenes.fitted(replace(scene, size=min(max(size, 8), 60)))
+        drawing = scenes.fitted(replace(scene, size=size))
         turned = moving.way == "turning" and frame >= frames // 2
         if mirrored != turned:
             drawing = ImageOps.mirror(drawing)

@@ -168,10 +168,10 @@ def sprite(thing, style, colour="natural"):
     return drawing.crop(drawing.getchannel("A").getbbox()).convert("RGBa")
 
 
-def sized(thing, style, colour, size):
-    """The drawing with its longer side of `size` pixels: an RGBA picture."""
+def sized(thing, style, colour, size, scale=1):
+    """The drawing with its longer side of `size` pixels, times `scale`: an RGBA picture."""
     drawing = sprite(thing, style, colour)
-    sides = [max(1, round(side * size / max(drawing.size))) for side in drawing.size]
+    sides = [scale * max(1, round(side * size / max(drawing.size))) for side in drawing.size]
     return drawing.resize(sides, Image.LANCZOS).convert("RGBA")
 
 
