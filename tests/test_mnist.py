@@ -1,7 +1,7 @@
 """The digits come out whole and in order, and a damaged file is named in one sentence."""
 
-import gzip
 import hashlib
+import lzma
 import re
 import shutil
 
@@ -11,8 +11,8 @@ import torch
 from minidiff.data import mnist, paths
 
 SOURCE = mnist.find_datasets() / "mnist"
-TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
-TEST_LABELS = "t10k-labels-idx1-ubyte.gz"
+TEST_IMAGES = "t10k-images-idx3-ubyte.xz"
+TEST_LABELS = "t10k-labels-idx1-ubyte.xz"
 
 
 @pytest.fixture
@@ -87,9 +87,9 @@ def test_one_flipped_bit(copy, place):
 
 def test_sound_archive_of_other_content(copy):
     path = copy / TEST_LABELS
-    content = bytearray(gzip.decompress(path.read_bytes()))
-    content[-1] ^= 1  # one wrong label in a file that gzip finds whole
-    path.write_bytes(gzip.compress(content))
+    content = bytearray(lzma.decompress(path.read_bytes()))
+    content[-1] ^= 1  # one wrong label in a file that xz finds whole
+    path.write_bytes(lzma.compress(content))
     with pytest.raises(ValueError, match="MD5") as error:
         mnist.load("test", root=copy)
     assert one_sentence(error, str(path))
@@ -117,5 +117,5 @@ def test_missing_data_folder(tmp_path, monkeypatch):
 
 def test_checksums_are_those_of_the_provenance():
     readme = (mnist.find_datasets() / "README.md").read_text(encoding="utf-8")
-    listed = dict(re.findall(r"`(\S+)\.gz` .* `([0-9a-f]{32})`", readme))
+    listed = dict(re.findall(r"`(\S+)\.xz` .* `([0-9a-f]{32})`", readme))
     assert listed == mnist.FILES["train"] | mnist.FILES["test"]

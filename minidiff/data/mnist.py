@@ -1,8 +1,7 @@
 """MNIST's 70,000 handwritten digits, read straight from the IDX files in `datasets/mnist`."""
 
-import gzip
 import hashlib
-import zlib
+import lzma
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,7 +25,7 @@ FILES = {
 
 
 def read_idx(path, md5):
-    """The array of unsigned bytes in a gzipped IDX file whose unpacked MD5 is `md5`.
+    """The array of unsigned bytes in an IDX file, packed by xz, whose unpacked MD5 is `md5`.
 
     Raises FileNotFoundError if it is missing, UserError if it is damaged; both name the file.
     """
@@ -34,8 +33,8 @@ def read_idx(path, md5):
     if not path.is_file():
         raise FileNotFoundError(f"the MNIST file {path} is missing")
     try:
-        content = gzip.decompress(path.read_bytes())
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        content = lzma.decompress(path.read_bytes())
+    except (EOFError, lzma.LZMAError) as error:
         raise UserError(f"the MNIST file {path} is damaged or truncated: {error}") from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
@@ -52,7 +51,7 @@ def read_idx(path, md5):
 def load(split="train", root=None):
     """Images (N, 1, 28, 28) uint8, 0 = paper, 255 = ink, and labels (N,) int64: N = 60,000 or 10,000.
 
-    split: "train" or "test"; root: the folder of the four .gz files, `datasets/mnist` if None.
+    split: "train" or "test"; root: the folder of the four .xz files, `datasets/mnist` if None.
     The result is cached and shared: copy it before changing it in place. A missing file raises
     FileNotFoundError, a damaged one UserError.
     LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
@@ -61,6 +60,6 @@ def load(split="train", root=None):
         raise UserError(f'split must be "train" or "test", got {split!r}')
     folder = find_datasets() / "mnist" if root is None else Path(root)
     images, labels = (
-        torch.from_numpy(read_idx(folder / f"{stem}.gz", md5)) for stem, md5 in FILES[split].items()
+        torch.from_numpy(read_idx(folder / f"{stem}.xz", md5)) for stem, md5 in FILES[split].items()
     )
     return images[:, None], labels.long()
