@@ -88,6 +88,27 @@ def test_a_transformer_listens_to_time_words_and_other_frames_and_not_to_padding
     torch.testing.assert_close(net(x, t, words, mask), net(x, t, changed, mask))
 
 
+def test_every_weight_of_a_transformer_has_a_say():
+    net = awake(DiT(1, width=24, depth=2, heads=2, patch=(2, 4, 4), token_width=8))
+    net(torch.randn(2, 1, 4, 8, 8), torch.rand(2), *tokens(2, 8)).square().sum().backward()
+    silent = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()]
+    assert silent == []
+    for each in (net.film.weight.grad, *(block.film.grad for block in net.blocks)):
+        assert each.view(6, 24, -1).any(2).any(1).all()  # scale, shift and gate, twice
+
+
+def test_every_weight_across_frames_has_a_say():
+    layer = awake(AcrossFrames(8, 8, 8, True))
+    layer(torch.randn(6, 8, 4, 4), *tokens(2, 8)).square().sum().backward()
+    for each, parts in ((layer.words.weight, 2), (layer.query_key_value.weight, 3)):
+        assert each.grad.view(parts, -1).any(1).all()
+    assert layer.position.weight.grad.view(8, 3, 32).any(2).any(0).all()
+
+
+def test_attention_is_everywhere_where_there_are_few_places():
+    assert [layer.everywhere for layer in clip_net().across] == [False, True, True, True, False]
+
+
 @pytest.mark.parametrize(
     "shape", [(2, 1, 3, 8, 8), (2, 2, 4, 8, 8), (2, 1, 4, 8, 6), (2, 1, 0, 8, 8)]
 )

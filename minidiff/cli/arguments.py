@@ -1,15 +1,13 @@
 """What can be said on the command line, and what each value may be."""
 
 import argparse
-import math
-import re
 from pathlib import Path
 
 from ..errors import UserError
+from .values import guidance, minutes, size, whole
 
 MOST = 10**6  # samples of one command
 STEPS = 10_000
-GUIDANCE = 1e6  # beyond it single precision overflows
 
 
 def parse(words):
@@ -150,6 +148,15 @@ def parser():
     device_of(new)
 
     new = command(
+        "again",
+        "Make a picture or an animation that generate wrote anew, from what it says of itself.",
+        "minidiff again fox.png -o same-fox.png",
+    )
+    new.add_argument("file", metavar="FILE", help="a .png, .gif or .webp that generate wrote")
+    new.add_argument("-o", dest="out", metavar="PATH", help="default: FILE-again, beside it")
+    device_of(new)
+
+    new = command(
         "evaluate",
         "Print a model's scores beside the scores of real data.",
         "minidiff evaluate digits --samples 1000 --seeds 3",
@@ -204,58 +211,3 @@ def device_of(command):
 
 def batch_of(command, meaning):
     command.add_argument("--batch", type=whole(1), metavar="B", help=meaning)
-
-
-def whole(least, most=2**63 - 1):
-    """An argparse type: a whole number from `least` to `most`."""
-
-    def number(text):
-        if not (text.isascii() and text.isdecimal() and len(text) < 20) or int(text) < least:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number, at least {least}, got {short(text)}"
-            )
-        if int(text) > most:
-            raise argparse.ArgumentTypeError(f"must be at most {most}, got {text}")
-        return int(text)
-
-    return number
-
-
-def size(text):
-    """An argparse type: width and height in pixels."""
-    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
-    if not found:
-        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, such as 96x64, got {short(text)}")
-    return int(found[1]), int(found[2])
-
-
-def number(text):
-    """An argparse type: a number, neither infinite nor NaN."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"must be a number, got {short(text)}")
-    return value
-
-
-def guidance(text):
-    """An argparse type: a number that single precision bears."""
-    if abs(number(text)) > GUIDANCE:
-        raise argparse.ArgumentTypeError(
-            f"must be a number from {-GUIDANCE:g} to {GUIDANCE:g}, got {short(text)}"
-        )
-    return number(text)
-
-
-def minutes(text):
-    """An argparse type: a number of minutes, not negative."""
-    if number(text) < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {short(text)}")
-    return number(text)
-
-
-def short(text):
-    """A text as sentences quote it."""
-    return repr(text) if len(text) <= 60 else f"{text[:57]!r}..."

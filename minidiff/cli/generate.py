@@ -22,6 +22,13 @@ SAMPLERS = {each.__name__: each for each in (ddim, ddpm, heun, dpmpp_2m, consist
 
 def generate(args):
     """n samples for each prompt, in the prompts' order, one chunk of them in memory at a time."""
+    run(args)
+    print(args.out)
+    return 0
+
+
+def run(args):
+    """`generate` without a word on stdout."""
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
     prompts = args.prompts + (lines(args.source) if args.source else [])
     model, facts = open_model(args.model, args.device)
@@ -42,8 +49,6 @@ def generate(args):
     warn_of_steps(model, record)
     way = dict(w=w, negative=args.negative, ts=model.grid(record.steps), sampler=sampler)
     write(path, suffix, model, prompts, record, way, args)
-    print(args.out)
-    return 0
 
 
 def kind_of(model, args):
