@@ -153,11 +153,20 @@ def test_the_first_frame_is_the_scene_painted():
     rng = np.random.default_rng(5)
     scene = scenes.Scene("fox", "red", "flat", "field", 24, ((40, 56),))
     clip = ms.paint(ms.MovingScene(scene, "left", 2.0), rng, frames=3)
+    assert np.array_equal(clip[0], scenes.paint(scene, np.random.default_rng(5)))
     assert not np.array_equal(clip[0], clip[1])
     at = [ms.MovingScene(scene, "left", 2.0).at(k) for k in range(3)]
     assert at == [((40.0, 56.0), 24), ((38.0, 56.0), 24), ((36.0, 56.0), 24)]
     growing = ms.MovingScene(scene, "growing", 2.5)
     assert [growing.at(k)[1] for k in (0, 2, 4)] == [24, 29, 34]
+
+
+@pytest.mark.parametrize("place", ["snow", "under water", "night"])
+def test_where_nothing_moves_all_frames_are_one_picture(place):
+    """What is in front, such as falling snow, too: it is drawn once, not in every frame anew."""
+    scene = scenes.Scene("cat", "natural", "flat", place, 24, ((32, 56),))
+    clip = ms.paint(ms.MovingScene(scene, "up", 0.0), np.random.default_rng(1))
+    assert (clip == clip[:1]).all()
 
 
 def test_things_look_where_they_go():
