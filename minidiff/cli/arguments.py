@@ -84,7 +84,7 @@ def parser():
         "minidiff generate --from prompts.txt -n 100 -o placeholders/",
         'minidiff generate "a red fox in snow" --frames -o fox.gif',
         "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
-        'minidiff generate "a red fox walking left in snow" --model clips -o fox.gif',
+        'minidiff generate "a seven moving left" --model clips-digits -n 8 -o sevens.gif',
         'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
         "-o sevens.npz",
     )

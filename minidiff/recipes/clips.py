@@ -25,7 +25,7 @@ def moving_digit_model():
     tokenizer = Tokenizer(moving_digits.vocabulary(), moving_digits.MAX_WORDS + 1)
     denoiser = Denoiser(net, cosine, target="x0", times=root_times)
     shape = (1, moving_digits.FRAMES, moving_digits.SIZE, moving_digits.SIZE)
-    return Model(denoiser, TextEncoder(tokenizer, 64), Pixels(), shape, w=2.0, **STEPS)
+    return Model(denoiser, TextEncoder(tokenizer, 64), Pixels(), shape, w=3.0, **STEPS)
 
 
 def counted_in_v(model):
