@@ -26,6 +26,7 @@ PROMPTS = {  # one that says something and one that does not
     "digits-fast": ["a thick seven leaning right", ""],
     "scenes": ["a red fox in snow", ""],
     "scenes-fast": ["a red fox in snow", ""],
+    "clips-digits": ["a seven moving left fast", ""],
 }
 
 
