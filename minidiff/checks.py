@@ -1,6 +1,8 @@
 """What comes from people is taken as it is meant, or refused in a sentence that names it."""
 
+import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from operator import index
 
 from .errors import UserError
@@ -49,3 +51,19 @@ def check_prompts(prompts, takes_any=True):
     if not takes_any and any(prompt is not None for prompt in prompts):
         raise UserError(f"this model takes no prompts, only how many, got {prompts[:3]!r}")
     return prompts
+
+
+def check_words(prompt, known):
+    """The words of a prompt, in small letters, without punctuation.
+
+    UserError for what is no text, and for the first word that is not known, with the nearest that are.
+    """
+    if not isinstance(prompt, str):
+        raise UserError(f"prompt must be a text, got {prompt!r}")
+    words = re.findall(r"\w+", prompt.lower())
+    for word in words:
+        if word not in known:
+            near = get_close_matches(word, known, n=3, cutoff=0.5)
+            near = f"did you mean {' or '.join(near)}?" if near else "it knows " + ", ".join(known)
+            raise UserError(f"prompt {prompt!r} has a word this model never saw, {word!r}; {near}")
+    return words

@@ -42,7 +42,7 @@ def test_every_shipped_model_loads_ready_for_use(name):
 def test_the_shipped_files_are_small_and_all_are_named():
     files = {path.name: path.stat().st_size for path in pretrained.HERE.glob("*.safetensors")}
     assert set(files) == {facts["file"] for facts in ENTRIES.values()}
-    assert sum(files.values()) < 30 * 2**20
+    assert sum(files.values()) < (30 + 7) * 2**20  # of which clips may have 7
 
 
 SHORTER = {"photo-gravel": {"images"}, "photo-coffee": {"images"}}  # stopped where they were best

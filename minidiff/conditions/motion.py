@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from .text import check_words, words_of
+from ..checks import check_words
 
 
 class MotionEncoder(nn.Module):
@@ -24,8 +24,8 @@ class MotionEncoder(nn.Module):
 
     def split(self, prompt):
         """The prompt without its words of motion, and these."""
-        words, moves = words_of(prompt), self.motion.tokenizer.words[2:]
-        check_words(prompt, words, (*moves, *self.seen.tokenizer.words[2:]))
+        moves = self.motion.tokenizer.words[2:]
+        words = check_words(prompt, (*moves, *self.seen.tokenizer.words[2:]))
         seen = " ".join(word for word in words if word not in moves)
         return seen, " ".join(word for word in words if word in moves)
 

@@ -1,11 +1,9 @@
 """Texts: words to numbers, and a small transformer that reads them."""
 
-import re
-from difflib import get_close_matches
-
 import torch
 from torch import nn
 
+from ..checks import check_words
 from ..errors import UserError
 
 
@@ -29,28 +27,11 @@ class Tokenizer:
 
     def numbers(self, prompt):
         """The ids of one prompt, start token first, without padding."""
-        words = words_of(prompt)
-        check_words(prompt, words, self.words[2:])
+        words = check_words(prompt, self.words[2:])
         if len(words) >= self.length:
             limit = self.length - 1
             raise UserError(f"prompt {prompt!r} has {len(words)} words; the limit is {limit}")
         return [1] + [self.index[word] for word in words]
-
-
-def words_of(prompt):
-    """The words of a prompt, in small letters; UserError for what is no text."""
-    if not isinstance(prompt, str):
-        raise UserError(f"prompt must be a text, got {prompt!r}")
-    return re.findall(r"\w+", prompt.lower())
-
-
-def check_words(prompt, words, known):
-    """UserError for the first of a prompt's words that is not known, with the nearest that are."""
-    for word in words:
-        if word not in known:
-            near = get_close_matches(word, known, n=3, cutoff=0.5)
-            near = f"did you mean {' or '.join(near)}?" if near else "it knows " + ", ".join(known)
-            raise UserError(f"prompt {prompt!r} has a word this model never saw, {word!r}; {near}")
 
 
 class TextEncoder(nn.Module):

@@ -1,5 +1,7 @@
 """A network for pictures and latents."""
 
+from itertools import count
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -85,22 +87,20 @@ class UNet(nn.Module):
         if self.pool:
             share = mask.to(tokens) / mask.sum(1, keepdim=True).clamp(min=1)  # an empty mask is 0
             emb = emb + self.pool((share[:, None] @ tokens)[:, 0])
-        h, skips = self.conv_in(F.pixel_unshuffle(x, self.patch)), []
+        h, skips, stage = self.conv_in(F.pixel_unshuffle(x, self.patch)), [], count()
         for layer in self.down:
             if isinstance(layer, Stage):
-                h = after(layer(h, emb, tokens, mask), len(skips))
+                h = after(layer(h, emb, tokens, mask), next(stage))
                 skips.append(h)
             else:
                 h = layer(h)
         if self.positions:
             h = h + F.interpolate(self.position[None], h.shape[2:], mode="bilinear")
-        stages = len(skips)
-        h = after(self.middle(h, emb, tokens, mask), stages)
+        h = after(self.middle(h, emb, tokens, mask), next(stage))
         for layer in self.up:
             if isinstance(layer, Stage):
-                skip = skips.pop()
-                h = layer(torch.cat([h, skip], 1), emb, tokens, mask)
-                h = after(h, 2 * stages - len(skips))
+                h = layer(torch.cat([h, skips.pop()], 1), emb, tokens, mask)
+                h = after(h, next(stage))
             else:
                 h = layer(h)
         return F.pixel_shuffle(self.conv_out(h), self.patch)
