@@ -79,8 +79,16 @@ def test_the_theme_is_kept_from_page_to_page(visit):
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
+def test_the_tour_begins_with_its_code_folded(visit):
+    page = visit("00_tour")
+    code = page.locator("details.code .highlight")
+    assert not code.first.is_visible()
+    page.get_by_role("button", name="Show code").click()
+    assert code.first.is_visible()
+
+
 def test_code_folds_and_unfolds(visit):
-    page = visit(STEMS[1])
+    page = visit("02_denoising")
     code = page.locator("details.code .highlight")
     page.get_by_role("button", name="Hide code").click()
     assert not any(box.is_visible() for box in code.all())
