@@ -146,6 +146,15 @@ def test_a_picture_is_described_by_its_title_and_the_prose_beside_it(tmp_path, a
     assert soup.find("img")["alt"] == alt
 
 
+def test_a_picture_that_brings_its_description_is_described_by_it(tmp_path):
+    picture = output(png(Image.new("RGB", (4, 4))))
+    picture.metadata["image/png"] = {"alt": 'A "small"\n square & more.'}
+    strange = output(png(Image.new("RGB", (4, 4))))
+    strange.metadata["image/png"] = ["no text"]
+    soup = shown(tmp_path, picture, strange, above="Two blue curves fall.")
+    assert soup.find("img")["alt"] == 'A "small" square & more.'
+
+
 def test_links_to_lessons_lead_to_pages_and_others_fall_away(tmp_path):
     (tmp_path / "here.png").write_bytes(png(Image.new("RGB", (4, 4))))
     text = "## A place\n\n[made](90_made.ipynb#A-place) [code](../minidiff/samplers.py) ![a cat](here.png)"

@@ -4,16 +4,19 @@ import io
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
+from IPython.core.formatters import DisplayFormatter
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
 
+from minidiff.notebook import clips, viz
 from minidiff.notebook import figures as canvas
-from minidiff.notebook import viz
 
 
 def clouds(n=50, seed=0):
@@ -235,3 +238,39 @@ def test_text_width_grows_with_text_and_size():
     assert canvas.text_width("", 9) == 0
     assert canvas.text_width("noise", 9) < canvas.text_width("noise noise", 9)
     assert canvas.text_width("noise", 9) < canvas.text_width("noise", 12, "bold")
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_takes_along_what_it_shows_in_words(name):
+    assert FIGURES[name]("A finding").alt is None
+    figure = viz.described(FIGURES[name]("A finding"), "Two rows of noise.", "Why? So")
+    assert figure.alt == "Why? So. Two rows of noise."
+
+
+HELPERS = {
+    "images": lambda **said: viz.images(torch.rand(1, 1, 8, 8), **said),
+    "rows": lambda **said: viz.images([torch.rand(2, 3, 8, 8)] * 2, **said),
+    "points": lambda **said: viz.points(clouds(), **said),
+    "overlay": lambda **said: viz.points(clouds(), labels=["a"], overlay=True, **said),
+    "trajectory": lambda **said: viz.trajectory([clouds(), clouds()], **said),
+    "field": lambda **said: viz.field(lambda x: -x, **said),
+    "curve": lambda **said: viz.curve([1, 10], {"a": [3, 2]}, **said),
+    "animate_points": lambda **said: viz.animate_points([clouds(), clouds()], **said),
+    "animate_images": lambda **said: viz.animate_images([torch.rand(1, 1, 8, 8)] * 2, **said),
+    "strip": lambda **said: clips.strip(torch.rand(1, 1, 2, 8, 8), **said),
+    "play": lambda **said: clips.play(torch.rand(1, 1, 2, 8, 8), **said),
+}
+
+
+@pytest.mark.parametrize("name", HELPERS)
+def test_every_helper_takes_alt_text_and_a_notebook_stores_it_with_the_picture(name, monkeypatch):
+    shell = SimpleNamespace(display_formatter=DisplayFormatter())
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    matplotlib.use("agg")  # or it would ask the shell which one to take
+    viz.use()  # as in a kernel
+    show = shell.display_formatter.format
+    data, metadata = show(HELPERS[name](title="A finding", alt="Dots in a square."))
+    assert metadata["image/png"] == {"alt": "A finding. Dots in a square."}
+    plain, none = show(HELPERS[name](title="A finding"))
+    assert not none.get("image/png") and "image/png" in plain
+    assert HELPERS[name](alt="Dots in a square.").alt == "Dots in a square."

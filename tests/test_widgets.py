@@ -122,6 +122,19 @@ def test_a_ready_figure_as_still(shown):
     assert shown[0] is figure
 
 
+def test_a_still_says_what_it_shows(shown):
+    def described(t):
+        return viz.curve([0, 1], {"a": [0, t]}, alt="A line that rises.")
+
+    ready = viz.curve([0, 1], {"a": [0, 1]})
+    explore(described, t=(0.0, 1.0, 0.1, 0.5))
+    explore(described, alt="The line half-way.", t=(0.0, 1.0, 0.1, 0.5))
+    explore(described, [{"t": 0.1}, {"t": 0.9}], alt="Two lines.", t=(0.0, 1.0, 0.1, 0.5))
+    explore(draw, ready, alt="One line.", t=(0.0, 1.0, 0.1, 0.5))
+    alts = ["A line that rises.", "The line half-way.", "Two lines.", "One line."]
+    assert [still.alt for still in shown[::2]] == alts
+
+
 @pytest.mark.parametrize("control", [(0, 1), [], 3.5, range(0)])
 def test_a_strange_control_is_named(control):
     with pytest.raises(ValueError, match="^t must be a widget, .* got "):

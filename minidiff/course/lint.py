@@ -62,6 +62,13 @@ def _is_picture(out):
     return any(kind.startswith("image/") for kind in out.get("data", {}))
 
 
+def alt_of(out):
+    """What the stored picture `out` shows, as its figure says it; "" where nothing is said."""
+    told = [out.get("metadata", {}).get(kind) for kind in out.get("data", {}) if "image/" in kind]
+    alts = [some.get("alt") for some in told if isinstance(some, dict)]
+    return " ".join(" ".join(alt.split()) for alt in alts if isinstance(alt, str))
+
+
 def _top(cells):
     if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
         return ["the first cell is not a markdown title"]

@@ -14,10 +14,10 @@ MOST = 1000  # frames that are read of a file
 FPS = 6  # at which clips of 8 frames can be followed by eye
 
 
-def strip(clips, labels=None, *, title=None, scale=None):
+def strip(clips, labels=None, *, title=None, scale=None, alt=None):
     """Clips (N, 1 or 3, F, H, W) as film strips, one a row, time to the right: a Figure."""
     rows = [clip.transpose(0, 1) for clip in torch.as_tensor(clips)]
-    return viz.images(rows, labels=labels, title=title, scale=scale)
+    return viz.images(rows, labels=labels, title=title, scale=scale, alt=alt)
 
 
 def shots(clips, labels=None, *, columns=8, title=None, scale=None):
@@ -30,10 +30,10 @@ def shots(clips, labels=None, *, columns=8, title=None, scale=None):
         yield figures.picture(grid)
 
 
-def play(clips, labels=None, *, columns=8, title=None, scale=None, fps=FPS):
+def play(clips, labels=None, *, columns=8, title=None, scale=None, fps=FPS, alt=None):
     """Clips (N, 1 or 3, F, H, W) playing side by side, with no kernel: see `viz.animate`."""
     drawn = shots(clips, labels, columns=columns, title=title, scale=scale)
-    return viz.moving(list(drawn), fps=fps, hold=2 / fps)
+    return viz.moving(list(drawn), fps=fps, hold=2 / fps, alt=figures.alt_text(alt, title))
 
 
 def write(path, pictures, fps=FPS, text=""):

@@ -22,7 +22,7 @@ NOISE_TO_DATA = LinearSegmentedColormap.from_list("noise_to_data", [NOISE, DATA]
 
 
 def use():
-    """Applies the course's style, and has notebooks show any Figure as a picture.
+    """Applies the course's style, and has notebooks show any Figure as a picture, with its alt text.
 
     IPython learns to draw Figures only when pyplot starts its inline backend; ours do without
     pyplot, so it is told here.
@@ -30,11 +30,34 @@ def use():
     matplotlib.style.use(STYLE)
     try:
         from IPython import get_ipython
-        from IPython.core.pylabtools import select_figure_formats
+        from IPython.core.pylabtools import print_figure, select_figure_formats
     except ImportError:  # a plain script
         return
     if shell := get_ipython():
         select_figure_formats(shell, {"png"}, bbox_inches=None)
+
+        def shown(figure):
+            picture = print_figure(figure, "png", bbox_inches=None, base64=True)
+            return (picture, {"alt": figure.alt}) if getattr(figure, "alt", None) else picture
+
+        shell.display_formatter.formatters["image/png"].for_type(Figure, shown)
+
+
+def described(figure, alt, title=None):
+    """The Figure, which takes along what it shows in words, for readers who do not see it.
+
+    alt: one or two sentences; a notebook stores them, after the title, with the picture.
+    """
+    figure.alt = alt_text(alt, title)
+    return figure
+
+
+def alt_text(alt, title=None):
+    """A title and what is to be seen below it, as one text; None where nothing is said of that."""
+    if not alt:
+        return None
+    title = " ".join(str(title or "").split())
+    return f"{title}{'' if title[-1] in '.?!' else '.'} {alt}" if title else alt
 
 
 def array(values):

@@ -37,13 +37,13 @@ _COLOURS = {
 }
 
 
-def paint_mask(picture, fill, stills=None, *, mask=None, kept_as="mask", **controls):
+def paint_mask(picture, fill, stills=None, *, mask=None, kept_as="mask", alt=None, **controls):
     """A picture to paint a mask on; a button, and the controls, then show what `fill` makes of it.
 
     picture (1 or 3, H, W), or (1, ...), in 0..1. fill(mask, **values): mask is boolean (H, W), True
     where painted; it returns a Figure, a picture or a batch of them, and what it raises is shown as
-    a sentence. mask: what is painted and filled at first, by default nothing. stills and controls:
-    as for `explore`. What was painted is `drawings[kept_as]`, a name for each tool of a lesson.
+    a sentence. mask: what is painted and filled at first, by default nothing. stills, alt and
+    controls: as for `explore`. What was painted is `drawings[kept_as]`, a name for each tool of a lesson.
     """
     picture = _picture("picture", picture)
     if mask is not None:
@@ -51,10 +51,11 @@ def paint_mask(picture, fill, stills=None, *, mask=None, kept_as="mask", **contr
     blank = torch.zeros(picture.shape[-2:], dtype=torch.bool)
     over = _bytes(picture.expand(3, -1, -1))
     words = {"description": "Paint over what is to be filled", "button": "Fill"}
-    _show(_Painter(blank, mask, kept_as, picture=over, **words), picture, fill, stills, controls)
+    painter = _Painter(blank, mask, kept_as, picture=over, **words)
+    _show(painter, picture, fill, stills, alt, controls)
 
 
-def sketch(paper, finish, stills=None, *, start=None, kept_as="sketch", **controls):
+def sketch(paper, finish, stills=None, *, start=None, kept_as="sketch", alt=None, **controls):
     """A paper to draw on; a button, and the controls, then show what `finish` makes of the drawing.
 
     paper: what is drawn on, (1 or 3, H, W), or (1, ...), in 0..1, blank or a picture; grey is drawn
@@ -73,7 +74,8 @@ def sketch(paper, finish, stills=None, *, start=None, kept_as="sketch", **contro
     names = list(_COLOURS) if len(paper) == 3 else ["white" if paper.mean() < 0.5 else "black"]
     inks = [[name, list(ImageColor.getrgb(_COLOURS[name]))] for name in names]
     words = {"description": "Draw a rough sketch", "button": "Finish"}
-    _show(_Painter(paper, start, kept_as, inks=inks, **words), paper, finish, stills, controls)
+    painter = _Painter(paper, start, kept_as, inks=inks, **words)
+    _show(painter, paper, finish, stills, alt, controls)
 
 
 class _Painter(anywidget.AnyWidget):
@@ -132,7 +134,7 @@ class _Painter(anywidget.AnyWidget):
                 self.asked = False
 
 
-def _show(painter, blank, make, stills, controls):
+def _show(painter, blank, make, stills, alt, controls):
     def draw(drawing=painter.value, **values):
         # Before anything is painted there is nothing to ask `make` for.
         made = blank if drawing is None else make(drawing, **values)
@@ -142,7 +144,7 @@ def _show(painter, blank, make, stills, controls):
             raise ValueError(f"what was painted must become a Figure or a picture, got {made!r}")
         return viz.images(made if made.ndim == 4 else made[None], scale=painter.scale)
 
-    explore(draw, stills, **controls, drawing=painter)
+    explore(draw, stills, alt=alt, **controls, drawing=painter)
 
 
 def _picture(name, picture):

@@ -1,8 +1,9 @@
 """Pictures in one line each: grids of images, points, paths, arrows, curves and animations.
 
 Every helper returns a matplotlib Figure that pyplot does not know of, so that a notebook cell that
-ends with the call shows it exactly once. A title states what the figure shows to be so. Importing
-this module is what loads matplotlib and applies the course's style.
+ends with the call shows it exactly once. A title states what the figure shows to be so; `alt` says
+in a sentence or two what is to be seen, for those who do not see it. Importing this module is what
+loads matplotlib and applies the course's style.
 """
 
 import numpy as np
@@ -11,13 +12,14 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from . import figures
-from .figures import BACKDROP, DATA, NOISE, NOISE_TO_DATA, array, png, use
+from .figures import BACKDROP, DATA, NOISE, NOISE_TO_DATA, array, described, png, use
 
 __all__ = [
     "animate",
     "animate_images",
     "animate_points",
     "curve",
+    "described",
     "field",
     "images",
     "png",
@@ -29,7 +31,7 @@ __all__ = [
 use()
 
 
-def images(batch, labels=None, *, columns=8, title=None, scale=None):
+def images(batch, labels=None, *, columns=8, title=None, scale=None, alt=None):
     """A grid of images, each image pixel a whole number of screen pixels.
 
     batch (N, 1 or 3, H, W) or (N, H, W) in 0..1, values outside are clipped; or a list of such
@@ -47,7 +49,8 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
     height, width = rows[0][0].shape[:2]
     scale = scale or max(1, round(min(700 / (per_row * width), 112 / width)))
     height, width, gap = height * scale, width * scale, 6
-    room, title = 160 if as_rows else width, title and figures.plain(title)
+    room, told = 160 if as_rows else width, title
+    title = title and figures.plain(title)
     texts = [figures.wrap(figures.plain(label), room, 9) for label in labels or []]
     above = 4 + 16 * max(text.count("\n") + 1 for text in texts) if texts and not as_rows else 0
     left = 8 + (8 + max(figures.text_width(text, 9) for text in texts) if texts and as_rows else 0)
@@ -69,10 +72,10 @@ def images(batch, labels=None, *, columns=8, title=None, scale=None):
                 ax.text(x, y - 3, texts[i * per_row + j], va="bottom", **quiet)
         if texts and as_rows:
             ax.text(left - 8, y + height / 2, texts[i], ha="right", va="center", **quiet)
-    return fig
+    return described(fig, alt, told)
 
 
-def points(*clouds, labels=None, title=None, overlay=False, limit=None, size=None):
+def points(*clouds, labels=None, title=None, overlay=False, limit=None, size=None, alt=None):
     """Point clouds (N, 2) side by side on equal axes, or with `overlay` in one.
 
     labels: a name for each cloud. limit: the axes run from -limit to limit.
@@ -83,7 +86,7 @@ def points(*clouds, labels=None, title=None, overlay=False, limit=None, size=Non
         fig, axes = figures.panels(len(clouds), limit, title, labels)
         for ax, cloud in zip(axes, clouds):
             ax.scatter(*cloud.T, s=size or figures.dot(len(cloud)), alpha=0.6, color=DATA, lw=0)
-        return fig
+        return described(fig, alt, title)
     fig, (ax,) = figures.panels(1, limit, title)
     for i, cloud in enumerate(clouds):
         name = labels[i] if labels else None
@@ -91,10 +94,10 @@ def points(*clouds, labels=None, title=None, overlay=False, limit=None, size=Non
     if labels:
         fig.set_figheight(fig.get_figheight() + 0.24)
         figures.legend(ax, markerscale=2.5, handletextpad=0.1)
-    return fig
+    return described(fig, alt, title)
 
 
-def trajectory(steps, *, data=None, title=None, limit=None, paths=200):
+def trajectory(steps, *, data=None, title=None, limit=None, paths=200, alt=None):
     """The paths of points from noise (grey) to data (blue).
 
     steps (n + 1, N, 2), noise first, or an iterable of (N, 2); at most `paths` points are drawn.
@@ -109,10 +112,10 @@ def trajectory(steps, *, data=None, title=None, limit=None, paths=200):
         ax.add_collection(LineCollection(piece, colors=[shade], linewidths=0.6, alpha=0.55))
     ax.scatter(*steps[0].T, s=6, color=NOISE, lw=0, zorder=3)
     ax.scatter(*steps[-1].T, s=9, color=DATA, lw=0, zorder=4)
-    return fig
+    return described(fig, alt, title)
 
 
-def field(*fns, labels=None, data=None, title=None, limit=4.0, n=17, equal=False):
+def field(*fns, labels=None, data=None, title=None, limit=4.0, n=17, equal=False, alt=None):
     """The arrows of vector fields side by side; each fn maps points (N, 2) to arrows (N, 2).
 
     data (M, 2) is drawn underneath. All panels share one scale; with `equal` every arrow has the
@@ -131,10 +134,12 @@ def field(*fns, labels=None, data=None, title=None, limit=4.0, n=17, equal=False
         _backdrop(ax, data, "#f2c9a9")
         unit = 0.8 * arrow / np.maximum(size, 1e-12) if equal else 1.6 * arrow / longest
         ax.quiver(*grid.T, *spacing * unit.T, size, clim=(-0.2 * longest, longest), **look)
-    return fig
+    return described(fig, alt, title)
 
 
-def curve(x, lines, *, floor=None, xlabel="", ylabel="", logx=False, logy=False, title=None):
+def curve(
+    x, lines, *, floor=None, xlabel="", ylabel="", logx=False, logy=False, title=None, alt=None
+):
     """Named lines over x, with a dot at each measurement where these are few.
 
     lines {"name": y (n,)}. floor: the best value to be expected, drawn as a dashed line.
@@ -155,27 +160,27 @@ def curve(x, lines, *, floor=None, xlabel="", ylabel="", logx=False, logy=False,
         figures.legend(ax)
     fig.set_figwidth(max(fig.get_figwidth(), figures.title_width(title) / fig.dpi))
     figures.head(fig, title)
-    return fig
+    return described(fig, alt, title)
 
 
-def animate(frames, *, fps=12, hold=1.0):
+def animate(frames, *, fps=12, hold=1.0, alt=None):
     """An animation that plays wherever the stored notebook is read, with no kernel, no network.
 
     frames: an iterable of Figures or of arrays (H, W) or (H, W, 3) in 0..1, all of one size.
     hold: seconds that the last frame stays. Returns an IPython Image of an animated PNG, which,
     unlike a GIF, notebook tests take for the picture that it is, and which keeps its colours.
     """
-    return moving([figures.picture(frame) for frame in frames], fps=fps, hold=hold)
+    return moving([figures.picture(frame) for frame in frames], fps=fps, hold=hold, alt=alt)
 
 
-def moving(pictures, *, fps, hold):
+def moving(pictures, *, fps, hold, alt=None):
     """`animate` of Pillow images."""
     from IPython.display import Image
 
-    return Image(data=figures.apng(pictures, fps, hold))
+    return Image(data=figures.apng(pictures, fps, hold), alt=alt)
 
 
-def animate_points(steps, *, title=None, data=None, limit=None, fps=12):
+def animate_points(steps, *, title=None, data=None, limit=None, fps=12, alt=None):
     """Points (n + 1, N, 2), or an iterable of (N, 2), moving from noise to data."""
     steps = figures.clouds(*steps)
     fig, (ax,) = figures.panels(1, limit or figures.limit_of([steps[0], steps[-1]]), title)
@@ -187,13 +192,13 @@ def animate_points(steps, *, title=None, data=None, limit=None, fps=12):
             dots.set_offsets(step)
             yield fig
 
-    return animate(frames(), fps=fps)
+    return animate(frames(), fps=fps, alt=figures.alt_text(alt, title))
 
 
-def animate_images(steps, *, labels=None, columns=8, title=None, fps=12):
+def animate_images(steps, *, labels=None, columns=8, title=None, fps=12, alt=None):
     """Batches (n + 1, N, 1 or 3, H, W) in 0..1, such as a sampler's estimates, as an animation."""
     frames = (images(step, labels, columns=columns, title=title) for step in steps)
-    return animate(frames, fps=fps)
+    return animate(frames, fps=fps, alt=figures.alt_text(alt, title))
 
 
 def _rows(tiles, columns):

@@ -18,12 +18,13 @@ PAUSE = 250  # milliseconds, at least, between the steps of what plays
 _STRIP_WIDTH = 1400  # pixels: a strip of stills is shrunk to this, to keep the stored lesson small
 
 
-def explore(draw: Callable[..., Figure], stills=None, **controls):
+def explore(draw: Callable[..., Figure], stills=None, *, alt=None, **controls):
     """Shows a still picture, then controls that redraw a live one.
 
     draw(**values) returns a Figure; what it raises later is shown as a sentence below the picture,
     which stays as it was. stills: a Figure, or a list of dicts of values, drawn side by side; by
-    default what the controls' first values give. Each control is a widget or a shorthand:
+    default what the controls' first values give. alt: what the still shows, in a sentence or two; by
+    default the Figure's own. Each control is a widget or a shorthand:
 
         t=(0, 1, 0.05, 0.5)   a slider: lowest, highest, step, first value (whole numbers if all are)
         name=["ddim", "heun"] a choice (or pairs of a label and a value)
@@ -54,7 +55,7 @@ def explore(draw: Callable[..., Figure], stills=None, **controls):
 
     for control in controls.values():
         control.observe(redraw, "value")
-    display(_still(draw, first if stills is None else stills))
+    display(_still(draw, first if stills is None else stills, alt))
     shown = (controls | players).values()
     display(W.VBox([*shown, picture, message]))
 
@@ -100,10 +101,10 @@ def _player(slider):
     return W.HBox([play, slider])
 
 
-def _still(draw, stills):
+def _still(draw, stills, alt):
     """A Figure as it is, or a list of dicts of values as one strip of pictures."""
     if isinstance(stills, Figure):
-        return stills
+        return figures.described(stills, alt) if alt else stills
     pictures = [figures.picture(draw(**values)) for values in stills]
     strip = Pillow.new(
         "RGB", (sum(p.width for p in pictures), max(p.height for p in pictures)), "white"
@@ -117,4 +118,4 @@ def _still(draw, stills):
         strip = strip.resize(size, Pillow.Resampling.LANCZOS)
     file = io.BytesIO()
     strip.save(file, "png", optimize=True)
-    return Image(data=file.getvalue())
+    return Image(data=file.getvalue(), alt=alt)

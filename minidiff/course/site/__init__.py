@@ -22,6 +22,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from minidiff.course.lessons import WIDGET, paths_of, picture_beside, read
+from minidiff.course.lint import alt_of
 from minidiff.errors import UserError
 
 FILES = Path(__file__).with_name("files")
@@ -111,7 +112,7 @@ def _lesson(path, nb, folder, pages):
 
 def _output(out, alt, store, name):
     """A stored output as the page shows it, or None for one that means nothing there."""
-    data = out.get("data", {})
+    data, alt = out.get("data", {}), alt_of(out) or alt
     if WIDGET in data:
         if _BAR.search(data.get("text/plain", "")):
             return None
