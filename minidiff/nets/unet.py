@@ -125,11 +125,12 @@ class FullyConvolutionalUNet(UNet):
     """A U-Net without what looks at a whole picture at once: attention and group norms.
 
     What is left are convolutions, so each place hears its surroundings alone, a picture may have
-    any size, and a part of it is denoised as it would be within the whole.
+    any size, and a part of it is denoised as it would be within the whole. Tokens, if it has any, are
+    heard by their average alone.
     """
 
-    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2):
-        super().__init__(channels, width, widths, depth, patch)
+    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
+        super().__init__(channels, width, widths, depth, patch, token_width)
         for module in list(self.modules()):
             for name, child in list(module.named_children()):
                 if isinstance(child, nn.GroupNorm):

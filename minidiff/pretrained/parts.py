@@ -13,7 +13,7 @@ from ..conditions import LabelEncoder, MotionEncoder, TextEncoder, Tokenizer, Un
 from ..denoiser import Denoiser
 from ..errors import UserError
 from ..model import Model
-from ..nets import ClipUNet, DiT, FullyConvolutionalUNet, LowRank, PointNet, UNet
+from ..nets import ClipUNet, DiT, Enlarger, FullyConvolutionalUNet, LowRank, PointNet, UNet
 from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
 from ..schedules import (
     DDPM,
@@ -31,7 +31,7 @@ PARTS = {
     part.__name__: part
     for part in (
         *(Model, Denoiser, DDPM, LogSnrTimes),
-        *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet),
+        *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet, Enlarger),
         *(LabelEncoder, TextEncoder, MotionEncoder, Tokenizer, Unconditional),
         *(Pixels, Scaled, Autoencoder, PerFrame),
     )

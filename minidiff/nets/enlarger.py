@@ -1,0 +1,43 @@
+"""A network that paints a picture at twice the size, beside the small one."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..errors import UserError
+from .layers import time_features
+from .unet import FullyConvolutionalUNet
+
+
+class Enlarger(nn.Module):
+    """A U-Net that is shown a small picture, as in a cascade (Ho et al. 2022; Saharia et al. 2022).
+
+    forward: x (B, C, 2 H, 2 W), t (B,), tokens (B, L, token_width), mask (B, L), small (B, C, H, W),
+    strength (B,) -> (B, C, 2 H, 2 W). The small picture, enlarged smoothly, stands beside x as more
+    channels. strength: how much noise was laid over it, a time of the schedule. Words and strength
+    join the time in every block; all else are convolutions, so that any size fits.
+    """
+
+    def __init__(self, channels=3, width=32, widths=(1, 2, 3), depth=1, patch=2, token_width=128):
+        super().__init__()
+        self.channels, self.width, self.widths = channels, width, tuple(widths)
+        self.depth, self.patch, self.token_width = depth, patch, token_width
+        self.net = FullyConvolutionalUNet(2 * channels, width, widths, depth, patch, token_width)
+        self.told = nn.Sequential(
+            nn.Linear(token_width, token_width), nn.SiLU(), nn.Linear(token_width, token_width)
+        )
+
+    @property
+    def factor(self):
+        return self.net.factor
+
+    def forward(self, x, t, tokens, mask, small=None, strength=None):
+        if small is None:
+            raise UserError("small must be the picture to enlarge, got none: see editing.enlarge")
+        large = F.interpolate(small, scale_factor=2, mode="bicubic")
+        share = mask.to(tokens) / mask.sum(1, keepdim=True)
+        words = share[:, None] @ tokens  # (B, 1, D)
+        noise = self.told(time_features(strength, self.token_width).to(tokens))[:, None]
+        said = torch.cat([words, noise], 1)
+        every = torch.ones(said.shape[:2], dtype=torch.bool, device=said.device)
+        return self.net(torch.cat([x, large], 1), t, said, every)[:, : self.channels]
