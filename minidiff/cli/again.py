@@ -1,4 +1,4 @@
-"""`minidiff again`: a file that `generate` wrote, made anew from what it says of itself."""
+"""`minidiff again`: a file that a command wrote, made anew from what it says of itself."""
 
 import json
 import tempfile
@@ -9,9 +9,15 @@ from PIL import Image
 from .. import pretrained
 from ..errors import UserError, shown
 from ..files import atomic_write, check_writable
-from . import arguments, generate
+from . import arguments, enlarge, generate
 from .models import open_model
 from .record import made_by
+
+# What the records of `generate` and of `enlarge` hold, at least.
+NEEDED = (
+    {"prompts", "n", "seed", "model", "weights", "steps", "sampler"},
+    {"enlarged", "sha256", "prompt", "seed", "model", "weights", "steps", "strength", "times"},
+)
 
 
 def again(args):
@@ -21,14 +27,18 @@ def again(args):
     if out.suffix != source.suffix:
         raise UserError(f"-o must end in {source.suffix}, as {shown(source)}, got {args.out!r}")
     check_writable(out)
-    if open_model(record["model"], None)[1]["weights"] != record["weights"]:
+    if weights_of(record) != record["weights"]:
         raise UserError(f"{shown(source)} was made by other weights of {record['model']!r}")
     with tempfile.TemporaryDirectory() as folder:
         # a picture of a folder is a picture alone; a grid has its prompts above or beside it
         alone = source.suffix == ".png" and size_of(source) == told_size(record)
         made = Path(folder) / ("made/" if alone else f"made{out.suffix}")
-        words = words_for(record, f"{made}/" if alone else str(made), args.device)
-        generate.run(arguments.parse(words))
+        if "enlarged" in record:
+            alone = False
+            enlarge.run(arguments.parse(words_to_enlarge(record, str(made), args.device)))
+        else:
+            words = words_for(record, f"{made}/" if alone else str(made), args.device)
+            generate.run(arguments.parse(words))
         data = (made / "1.png" if alone else made).read_bytes()
     if made_by(source) != told:
         raise UserError(f"{shown(source)} changed while it was made anew")
@@ -54,10 +64,10 @@ def told_by(path):
     text = made_by(path)
     try:
         record = json.loads(text or "")
-        fits = {"prompts", "n", "seed", "model", "weights", "steps", "sampler"} <= set(record)
+        fits = any(needed <= set(record) for needed in NEEDED)
     except (ValueError, TypeError) as error:
         raise foreign from error
-    if not fits or not isinstance(record["prompts"], list):
+    if not fits or not isinstance(record.get("prompts", []), list):
         raise foreign
     if record["model"] not in pretrained.manifest() and not Path(str(record["model"])).is_dir():
         raise UserError(f"{shown(path)} was made by {record['model']!r}, which is not here")
@@ -73,7 +83,26 @@ def told_size(record):
     """The size in pixels of one picture of a record, None of points."""
     if not record.get("size"):
         return None
-    return tuple(int(side) * (record.get("enlarge") or 1) for side in record["size"].split("x"))
+    sides = [int(side) for side in record["size"].split("x")]
+    larger = (record.get("enlarge_to") or max(sides)) // max(sides) * (record.get("enlarge") or 1)
+    return tuple(side * larger for side in sides)
+
+
+def weights_of(record):
+    """The weights that would make a record's file now."""
+    models = [record["model"], *([enlarge.MODEL] if record.get("enlarge_to") else [])]
+    return "+".join(open_model(model, None)[1]["weights"] for model in models)
+
+
+def words_to_enlarge(record, out, device):
+    """The command that made the file of a record of `enlarge`, as words, to write to `out`."""
+    source = Path(str(record["enlarged"]))
+    if not source.is_file() or enlarge.digest(source) != record["sha256"]:
+        raise UserError(f"{shown(source)} is not the picture any more that was enlarged")
+    words = ["enlarge", f"--prompt={record['prompt']}", "-o", out]
+    words += [f"--{name}={record[name]}" for name in ("times", "seed", "steps", "strength")]
+    words += [f"--device={device}"] if device else []
+    return [*words, "--", str(source)]
 
 
 def words_for(record, out, device):
@@ -85,9 +114,9 @@ def words_for(record, out, device):
         words.append(f"--sampler={record['sampler']}")
     if prompts:
         words.append(f"--guidance={record['guidance']}")
-    for name in ("negative", "size", "enlarge", "first"):
+    for name in ("negative", "size", "enlarge", "enlarge_to", "first"):
         if record.get(name) is not None:
-            words.append(f"--{name}={record[name]}")
+            words.append(f"--{name.replace('_', '-')}={record[name]}")
     frames = record.get("frames")
     if frames:
         words += ["--frames"] if frames is True else [f"--frames={frames}"]

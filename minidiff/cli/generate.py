@@ -13,6 +13,7 @@ from ..conditions import LabelEncoder, Unconditional
 from ..errors import UserError
 from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
 from . import clips, folder, outputs, writers
+from .enlarge import in_turn, second_stage
 from .models import look_up, open_model, resize, set_frames, within_memory
 from .prompts import check_prompts, default_prompts, lines, says_nothing
 from .record import Record
@@ -36,19 +37,24 @@ def run(args):
     prompts, w = asked_of(model, prompts, args)
     outputs.check_count(args.n * len(prompts), suffix, len(model.shape), args.frames)
     size = settle_size(model, len(prompts), suffix, args)
+    paint, weights = None, facts["weights"]
+    if args.enlarge_to:
+        paint, more = second_stage(model, args.enlarge_to, args.device)
+        weights += f"+{more['weights']}"
     record = Record(
         model=args.model,
-        weights=facts["weights"],
+        weights=weights,
         negative=args.negative,
         steps=args.steps or model.steps,
         sampler=args.sampler or getattr(model.sampler, "__name__", str(model.sampler)),
         guidance=w,
         size=size,
         enlarge=args.enlarge,
+        enlarge_to=args.enlarge_to,
     )
     warn_of_steps(model, record)
     way = dict(w=w, negative=args.negative, ts=model.grid(record.steps), sampler=sampler)
-    write(path, suffix, model, prompts, record, way, args)
+    write(path, suffix, model, prompts, record, way, args, paint)
 
 
 def kind_of(model, args):
@@ -60,6 +66,8 @@ def kind_of(model, args):
         raise UserError(f"--frames takes a number for a model of clips alone, got {args.frames}")
     if args.first and not clips:
         raise UserError(f"--first is for a model of clips, and {args.model!r} paints pictures")
+    if args.enlarge_to and (clips or args.frames):
+        raise UserError("--enlarge-to is for pictures alone, not for clips and --frames")
     return "clips" if clips else "steps" if args.frames else "pictures"
 
 
@@ -109,12 +117,16 @@ def settle_size(model, prompts, suffix, args):
         columns = outputs.columns_of(each, prompts)
         tiles = columns * math.ceil(each * prompts / columns)
     if suffix != ".npz":
-        outputs.check_pixels(tiles, width, height, args.enlarge or 1, args.frames)
+        larger = (args.enlarge or 1) * (args.enlarge_to or width) // width
+        outputs.check_pixels(tiles, width, height, larger, args.frames)
     return f"{width}x{height}"
 
 
-def write(path, suffix, model, prompts, record, way, args):
-    """Make the samples and write them, in the form that the path asks for."""
+def write(path, suffix, model, prompts, record, way, args, paint=None):
+    """Make the samples and write them, in the form that the path asks for.
+
+    paint: what enlarges them first, if anything.
+    """
     asked = [prompt for prompt in prompts for _ in range(args.n)]
     # Each prompt has the same seeds, so that its pictures depend on no other prompt and on no -n.
     seeds = list(range(args.seed, args.seed + args.n)) * len(prompts)
@@ -132,6 +144,8 @@ def write(path, suffix, model, prompts, record, way, args):
             walks = sampling.trajectories(model, *some, chunk=batch, **way)
             yield from within_memory(watch(model, walks, bar), min(batch, len(ks)))
 
+    if paint:
+        made = in_turn(made, paint, asked, seeds)
     if args.first:
         first = clips.first_frame(args.first, model)
         made = partial(clips.begun_with, model, first, asked, seeds, batch, way)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..errors import UserError, shown
 from ..files import check_writable
-from .arguments import MOST
+from .arguments.common import MOST
 
 GRID, FILM = 400, 16  # most pictures in a grid, in an animation
 PIXELS, FRAME = 2**25, 2**22  # most pixels of a picture that other programs open, of one frame

@@ -18,7 +18,8 @@ class Record:
     """The settings that all pictures of a command share; None for what they do without.
 
     weights: the sha256 of the model's files, joined by +. guidance: w. size: WxH in pixels, before
-    `enlarge`.
+    `enlarge`, the screen pixels for each of them, and `enlarge_to`, the longer side that a second stage
+    paints.
     """
 
     model: str
@@ -29,6 +30,7 @@ class Record:
     guidance: float
     size: str | None
     enlarge: int | None
+    enlarge_to: int | None = None
 
     def settings(self):
         """They by name."""

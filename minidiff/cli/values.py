@@ -50,6 +50,13 @@ def guidance(text):
     return number(text)
 
 
+def share(text):
+    """An argparse type: a number from 0 to 0.5."""
+    if not 0 <= number(text) <= 0.5:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 0.5, got {short(text)}")
+    return number(text)
+
+
 def minutes(text):
     """An argparse type: a number of minutes, not negative."""
     if number(text) < 0:

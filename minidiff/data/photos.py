@@ -32,22 +32,10 @@ def load(path, side=256):
     """A photograph as (1, 3, H, W) in 0..1: one of HOLES by its name, or any PNG or JPEG by its path.
 
     A longer side above `side` pixels is shrunk to it, and up to 3 pixels are cut from the right and
-    below, so that H and W are multiples of 4. Grey becomes colour, 16-bit grey keeps its range,
-    transparent parts turn white. FileNotFoundError, or UserError for what is no picture or too large.
+    below, so that H and W are multiples of 4. Errors as from `read`.
     """
     side = check_count("side", side, CROP)
-    path = find_datasets() / "photos" / f"{path}.png" if path in HOLES else Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no picture at {path}; by name there are {', '.join(HOLES)}")
-    try:
-        too_large = dict(action="error", category=Image.DecompressionBombWarning)
-        with warnings.catch_warnings(**too_large), Image.open(path) as file:
-            image = colour(ImageOps.exif_transpose(file))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
-        raise UserError(f"{path} has more than {limit} pixels: make it smaller first") from error
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
-        raise UserError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
+    image = read(find_datasets() / "photos" / f"{path}.png" if path in HOLES else path)
     before = image.size
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     width, height = (n - n % FACTOR for n in image.size)
@@ -56,8 +44,32 @@ def load(path, side=256):
             f"{path} must be at least {CROP} pixels high and wide when its longer side has {side}, "
             f"got {before}, which shrinks to {image.size}"
         )
-    picture = torch.from_numpy(np.array(image))[:height, :width]
-    return (picture.permute(2, 0, 1) / 255)[None]
+    return tensor(image)[..., :height, :width]
+
+
+def read(path):
+    """The picture in a file, turned as its camera says, as an 8-bit RGB image of Pillow.
+
+    Grey becomes colour, 16-bit grey keeps its range, transparent parts turn white. FileNotFoundError,
+    or UserError for what is no picture or too large.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no picture at {path}; by name there are {', '.join(HOLES)}")
+    try:
+        too_large = dict(action="error", category=Image.DecompressionBombWarning)
+        with warnings.catch_warnings(**too_large), Image.open(path) as file:
+            return colour(ImageOps.exif_transpose(file))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        limit = f"{Image.MAX_IMAGE_PIXELS:,}"
+        raise UserError(f"{path} has more than {limit} pixels: make it smaller first") from error
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow raises all three
+        raise UserError(f"{path} is no picture that can be read, such as PNG or JPEG") from error
+
+
+def tensor(image):
+    """An 8-bit RGB image of Pillow as (1, 3, H, W) in 0..1."""
+    return (torch.from_numpy(np.array(image)).permute(2, 0, 1) / 255)[None]
 
 
 def colour(image):

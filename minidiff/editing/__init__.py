@@ -5,14 +5,15 @@
     invert         generator              DDIM's line walked from the data towards the noise
 
 Beside them are whole edits with a `Model`: `fill`, `fill_window`, `image_to_image`, `reprompt`,
-`interpolate`.
+`interpolate`, `enlarge`.
 """
 
+from .enlarging import beside, enlarge
 from .inpainting import check_mask, continued, extend, fill, inpaint, renoise, resampled, to_latents
 from .inversion import image_to_image, interpolate, invert, remaining, reprompt, slerp
 from .patches import fill_window
 
 __all__ = [
-    "check_mask", "continued", "extend", "fill", "fill_window", "image_to_image", "inpaint", "interpolate",
-    "invert", "remaining", "renoise", "reprompt", "resampled", "slerp", "to_latents",
+    "beside", "check_mask", "continued", "enlarge", "extend", "fill", "fill_window", "image_to_image",
+    "inpaint", "interpolate", "invert", "remaining", "renoise", "reprompt", "resampled", "slerp", "to_latents",
 ]  # fmt: skip

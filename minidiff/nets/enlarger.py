@@ -6,7 +6,7 @@ from torch import nn
 
 from ..errors import UserError
 from .layers import time_features
-from .unet import FullyConvolutionalUNet
+from .unet import UNet, fully_convolutional
 
 
 class Enlarger(nn.Module):
@@ -22,7 +22,8 @@ class Enlarger(nn.Module):
         super().__init__()
         self.channels, self.width, self.widths = channels, width, tuple(widths)
         self.depth, self.patch, self.token_width = depth, patch, token_width
-        self.net = FullyConvolutionalUNet(2 * channels, width, widths, depth, patch, token_width)
+        net = UNet(2 * channels, width, widths, depth, patch, token_width)
+        self.net = fully_convolutional(net)
         self.told = nn.Sequential(
             nn.Linear(token_width, token_width), nn.SiLU(), nn.Linear(token_width, token_width)
         )

@@ -122,18 +122,24 @@ class UNet(nn.Module):
 
 
 class FullyConvolutionalUNet(UNet):
-    """A U-Net without what looks at a whole picture at once: attention and group norms.
+    """A U-Net without what looks at a whole picture at once: see `fully_convolutional`."""
+
+    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2):
+        super().__init__(channels, width, widths, depth, patch)
+        fully_convolutional(self)
+
+
+def fully_convolutional(net):
+    """The same network, without attention and group norms from here on.
 
     What is left are convolutions, so each place hears its surroundings alone, a picture may have
-    any size, and a part of it is denoised as it would be within the whole. Tokens, if it has any, are
-    heard by their average alone.
+    any size, and a part of it is denoised as it would be within the whole. Tokens, if it takes any,
+    are heard by their average alone.
     """
-
-    def __init__(self, channels, width=32, widths=(1, 2), depth=1, patch=2, token_width=None):
-        super().__init__(channels, width, widths, depth, patch, token_width)
-        for module in list(self.modules()):
-            for name, child in list(module.named_children()):
-                if isinstance(child, nn.GroupNorm):
-                    setattr(module, name, nn.Identity())
-                elif isinstance(child, Attention):
-                    setattr(module, name, NoAttention())
+    for module in list(net.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.GroupNorm):
+                setattr(module, name, nn.Identity())
+            elif isinstance(child, Attention):
+                setattr(module, name, NoAttention())
+    return net
