@@ -137,6 +137,13 @@ BUGS = [
         "batch, seed), range(len(steps)), workers, pin)",
         "test_training.py",
     ),
+    Bug(
+        "a figure that is shown without its alt text",
+        "notebook/figures.py",
+        'return ({}, {"image/png": {"alt": alt}}) if alt else {}',
+        "return {}",
+        "test_viz.py",
+    ),
 ]
 
 

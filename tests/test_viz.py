@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.formatters import DisplayFormatter
+from IPython.core.pylabtools import select_figure_formats
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
 from PIL import Image
@@ -271,6 +272,8 @@ def test_every_helper_takes_alt_text_and_a_notebook_stores_it_with_the_picture(n
     show = shell.display_formatter.format
     data, metadata = show(HELPERS[name](title="A finding", alt="Dots in a square."))
     assert metadata["image/png"] == {"alt": "A finding. Dots in a square."}
+    select_figure_formats(shell, {"png"})  # as pyplot does when it is imported later
+    assert show(HELPERS[name](alt="Dots in a square."))[1]["image/png"]["alt"]
     plain, none = show(HELPERS[name](title="A finding"))
     assert not none.get("image/png") and "image/png" in plain
     assert HELPERS[name](alt="Dots in a square.").alt == "Dots in a square."

@@ -30,17 +30,19 @@ def use():
     matplotlib.style.use(STYLE)
     try:
         from IPython import get_ipython
-        from IPython.core.pylabtools import print_figure, select_figure_formats
+        from IPython.core.pylabtools import select_figure_formats
     except ImportError:  # a plain script
         return
     if shell := get_ipython():
         select_figure_formats(shell, {"png"}, bbox_inches=None)
+        # Not with the picture, which pyplot, once imported, has drawn by a printer of its own.
+        shell.display_formatter.mimebundle_formatter.for_type(Figure, _with_alt)
 
-        def shown(figure):
-            picture = print_figure(figure, "png", bbox_inches=None, base64=True)
-            return (picture, {"alt": figure.alt}) if getattr(figure, "alt", None) else picture
 
-        shell.display_formatter.formatters["image/png"].for_type(Figure, shown)
+def _with_alt(figure, **_):
+    """No data, and the metadata of the picture that IPython makes of the Figure."""
+    alt = getattr(figure, "alt", None)
+    return ({}, {"image/png": {"alt": alt}}) if alt else {}
 
 
 def described(figure, alt, title=None):
