@@ -18,6 +18,9 @@ TOP = "# 1 Noise\n\nYou will be able to draw it. You need lesson 00. It takes 10
 
 def code(source="1 + 1", *data, tags=(), text=None, hidden=False):
     outputs = [v4.new_output("display_data", d) for d in copy.deepcopy(data)]
+    for out in outputs:
+        if "image/png" in out.data:
+            out.metadata["image/png"] = {"alt": f"What a cell draws in which {source} stands."}
     if text:
         outputs.append(v4.new_output("stream", name="stdout", text=text))
     metadata = {"tags": list(tags)} | ({"jupyter": {"source_hidden": True}} if hidden else {})
@@ -148,6 +151,13 @@ OTHER_BREACHES = {
     "stored error": lambda nb: nb.cells[2].outputs.append(v4.new_output("error", ename="E")),
     "stored stderr": lambda nb: nb.cells[2].outputs.append(
         v4.new_output("stream", name="stderr", text="oh")
+    ),
+    "figure without alt text": lambda nb: nb.cells[2].outputs[0].metadata.clear(),
+    "alt text of 8 characters, not 20 to 320": lambda nb: (
+        nb.cells[2].outputs[0].metadata["image/png"].update(alt="A curve.")
+    ),
+    "cell 3: its figure has the alt text of cell 2": lambda nb: nb.cells[3].outputs.append(
+        nb.cells[2].outputs[0]
     ),
     "KB stored": lambda nb: nb.cells[2].outputs.append(
         v4.new_output("display_data", {"image/png": "A" * 1_600_000})

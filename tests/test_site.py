@@ -49,6 +49,9 @@ def test_a_page_shows_every_cell_and_every_picture_described(built_site, stem):
     stored = [out for cell in code for out in cell.outputs if "image/png" in out.get("data", {})]
     assert len(soup.select("details.code")) == len(code)
     assert len(soup.select("figure img")) == len(stored) > 0
+    told = [" ".join(out.metadata["image/png"]["alt"].split()) for out in stored]
+    assert [image["alt"] for image in soup.select("figure img")] == told
+    assert len({*told}) == len(told) and min(map(len, told)) >= 20
     assert [image["alt"] for image in soup.select("img") if len(image["alt"]) < 20] == []
 
 
@@ -97,9 +100,8 @@ def page_of(folder, *cells):
     return soup_of(page)
 
 
-def shown(folder, *outputs, source="draw()", above="", below=""):
-    cell = v4.new_code_cell(source, outputs=list(outputs), execution_count=1)
-    return page_of(folder, v4.new_markdown_cell(above), cell, v4.new_markdown_cell(below))
+def shown(folder, *outputs):
+    return page_of(folder, v4.new_code_cell("draw()", outputs=list(outputs), execution_count=1))
 
 
 def test_an_animation_keeps_its_frames_pixel_for_pixel(tmp_path):
@@ -130,29 +132,14 @@ def test_controls_leave_a_note_and_progress_bars_nothing(tmp_path):
     assert ["live controls" in note.text for note in soup.select(".output")] == [True]
 
 
-@pytest.mark.parametrize(
-    "above, below, alt",
-    [
-        ("We count. Two blue curves fall.", "So it is.", "It falls. Two blue curves fall."),
-        ("We count.", "*The picture: a $\\sigma$ row.* So.", "It falls. The picture: a sigma row. So."),
-        ("The grey line is a floor. **Predict**: left or right?", "## Next\n\nThree rows on the left.",
-         "It falls. The grey line is a floor."),
-        ("", "", "It falls."),
-    ],
-)  # fmt: skip
-def test_a_picture_is_described_by_its_title_and_the_prose_beside_it(tmp_path, above, below, alt):
-    picture = output(png(Image.new("RGB", (4, 4))))
-    soup = shown(tmp_path, picture, source='draw(title="It falls")', above=above, below=below)
-    assert soup.find("img")["alt"] == alt
-
-
-def test_a_picture_that_brings_its_description_is_described_by_it(tmp_path):
+def test_a_picture_is_described_as_its_figure_says(tmp_path):
     picture = output(png(Image.new("RGB", (4, 4))))
     picture.metadata["image/png"] = {"alt": 'A "small"\n square & more.'}
     strange = output(png(Image.new("RGB", (4, 4))))
     strange.metadata["image/png"] = ["no text"]
-    soup = shown(tmp_path, picture, strange, above="Two blue curves fall.")
-    assert soup.find("img")["alt"] == 'A "small" square & more.'
+    soup = shown(tmp_path, picture, strange, output(png(Image.new("RGB", (4, 4)))))
+    alts = [image["alt"] for image in soup.select("figure img")]
+    assert alts == ['A "small" square & more.', "", ""]
 
 
 def test_links_to_lessons_lead_to_pages_and_others_fall_away(tmp_path):

@@ -7,6 +7,7 @@ import statistics
 from minidiff.course import exercises
 
 MAX_LINES, MAX_P90, MAX_MEDIAN, MIN_WORDS_PER_LINE, MAX_KB = 25, 14, 5, 6, 1536
+MIN_ALT, MAX_ALT = 20, 320  # characters: it is read out in one go
 
 _ABSOLUTE = re.compile(r"(?<![\w./:])/(?:root|home|tmp|work|usr|opt|Users|var)/[\w.-]+")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
@@ -25,7 +26,7 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 def findings(path, nb):
     """What is wrong with the lesson `nb` stored at `path`: a list of texts."""
     found = _top(nb.cells) + _totals(path, nb.cells) + _exercises(path, nb.cells)
-    found += _order(nb.cells) + _claims(nb.cells)
+    found += _order(nb.cells) + _claims(nb.cells) + _alts(nb.cells)
     if "widgets" in nb.metadata:
         found.append("stored widget state")
     for number, cell in enumerate(nb.cells):
@@ -108,6 +109,22 @@ def _order(cells):
             if cell.execution_count != expected:
                 count = cell.execution_count
                 found.append(f"cell {number}: executed as {count}, expected {expected}")
+    return found
+
+
+def _alts(cells):
+    """Every stored figure says what it shows, and no two say the same."""
+    found, told = [], {}
+    for number, cell in enumerate(cells):
+        for alt in [alt_of(out) for out in cell.get("outputs", []) if _is_picture(out)]:
+            if not alt:
+                found.append(f"cell {number}: figure without alt text")
+            elif not MIN_ALT <= len(alt) <= MAX_ALT:
+                expected = f"{MIN_ALT} to {MAX_ALT}"
+                found.append(f"cell {number}: alt text of {len(alt)} characters, not {expected}")
+            elif alt in told:
+                found.append(f"cell {number}: its figure has the alt text of cell {told[alt]}")
+            told[alt] = number
     return found
 
 

@@ -1,11 +1,11 @@
 """The lessons as a site: static pages that work from a folder, with no network and no kernel.
 
 nbconvert renders the cells. What a reader without a kernel needs is done to the notebook before:
-pictures become files with alternative text taken from the prose, animations get their frames, so
-that a slider can step through them, and live controls point to the picture that stands for them.
+pictures become files with the alternative text that their figures brought along, animations get
+their frames, so that a slider can step through them, and live controls point to the picture that
+stands for them.
 """
 
-import ast
 import base64
 import html
 import io
@@ -26,16 +26,10 @@ from minidiff.course.lint import alt_of
 from minidiff.errors import UserError
 
 FILES = Path(__file__).with_name("files")
-_ALT = 240  # characters: a description is read out in one go
+_SUMMARY = 240  # characters
 _RECODE = 48_000  # bytes from which a picture is worth half a second of recoding
 _BAR = re.compile(r"\d+%\|")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z“\"(])")
-# A sentence that describes a picture speaks in such words.
-_LOOKS = re.compile(
-    r"\b(pictures?|figures?|stills?|animation|rows?|columns?|panels?|curves?|lines?|bars?|dots?|"
-    r"clouds?|arrows?|digits?|left|right|top|above|below|blue|orange|grey|black|white)\b",
-    re.IGNORECASE,
-)
 
 
 @dataclass
@@ -90,11 +84,10 @@ def _lesson(path, nb, folder, pages):
     lesson = Lesson(pages[path.name])
     for number, cell in enumerate(nb.cells):
         if cell.cell_type == "code":
-            alt = _alt(nb.cells, number)
             cell.outputs = [
                 made
                 for i, out in enumerate(cell.outputs)
-                if (made := _output(out, alt, store, f"{number:02}-{i}"))
+                if (made := _output(out, store, f"{number:02}-{i}"))
             ]
     exporter = HTMLExporter(
         template_name="cells", extra_template_basedirs=[str(FILES)], exclude_anchor_links=True
@@ -103,16 +96,16 @@ def _lesson(path, nb, folder, pages):
     _mend(soup, path, store, pages)
     lesson.title = soup.h1.get_text() if soup.h1 else path.stem
     first = soup.h1.find_next("p") if soup.h1 else None
-    lesson.summary = _told(_sentences(first.get_text())) if first else ""
+    lesson.summary = _summary(first.get_text()) if first else ""
     lesson.picture = next((image["src"] for image in soup.select("figure img")), "")
     lesson.headings = [(h["id"], h.get_text()) for h in soup.select("h2")]
     lesson.body = str(soup)
     return lesson
 
 
-def _output(out, alt, store, name):
+def _output(out, store, name):
     """A stored output as the page shows it, or None for one that means nothing there."""
-    data, alt = out.get("data", {}), alt_of(out) or alt
+    data, alt = out.get("data", {}), alt_of(out)
     if WIDGET in data:
         if _BAR.search(data.get("text/plain", "")):
             return None
@@ -160,55 +153,14 @@ def _figure(picture, data, alt, store, name):
     return f"<figure{moves if count > 1 else ''}>{image}</figure>"
 
 
-def _alt(cells, number):
-    """What the picture of a code cell shows: its title, and the sentence that describes it."""
-    titles = []
-    try:
-        tree = ast.parse(cells[number].source)
-    except SyntaxError:  # a notebook's own commands are no Python
-        tree = ast.Module([], [])
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "title":
-            if isinstance(node.value, ast.Constant):
-                titles.append(f"{node.value.value}.")
-    return " ".join([*titles, _description(cells, number)]).strip() or "A figure."
-
-
-def _description(cells, number):
-    """The sentences, below the picture or above it, that speak most of what is to be seen."""
-    prose = [i for i, cell in enumerate(cells) if cell.cell_type == "markdown"]
-    below = [f"\n{cells[i].source}".split("\n#")[0] for i in prose if i > number][:1]
-    above = [f"\n{cells[i].source}".split("\n#")[-1] for i in prose if i < number][-1:]
-    near = [_sentences(text)[:4] for text in below] + [_sentences(text)[-6:] for text in above]
-    told = [_told(sentences[i:]) for sentences in near for i in range(len(sentences))]
-    return max([*told, ""], key=lambda text: (_looks(text), -len(text)))
-
-
-def _told(sentences):
-    """What the sentences tell before they ask, or speak of what follows; not more than fits."""
-    text = ""
-    for sentence in sentences:
-        if sentence[-1] in "?:" or "Predict" in sentence or (text and len(text + sentence) > _ALT):
+def _summary(text):
+    """The first sentences of a paragraph, before they ask, and not more than fits."""
+    told = ""
+    for sentence in _SENTENCE_END.split(" ".join(text.split())):
+        if sentence.endswith(("?", ":")) or (told and len(told + sentence) > _SUMMARY):
             break
-        text = f"{text} {sentence}".strip()
-    return text
-
-
-def _looks(text):
-    named = bool(re.match(r"(The|Two|Three) (picture|figure|still|animation)", text))
-    return 9 * named + len(set(_LOOKS.findall(text.lower())))
-
-
-def _sentences(source):
-    """Sentences of a markdown cell, without headings, tables, code and displayed equations."""
-    prose = re.sub(r"(?m)^[#|][^\n]*|(?s:```.*?```|\$\$.*?\$\$)", "", source)
-    return [text for text in _SENTENCE_END.split(_plain(prose)) if text]
-
-
-def _plain(text):
-    """Prose without the marks of Markdown and TeX."""
-    text = re.sub(r"\\(?:hat|bar|text|mathrm|mathbf|tilde)\s*|[\\$*`{}]", "", text)
-    return " ".join(re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text).split())
+        told = f"{told} {sentence}".strip()
+    return told
 
 
 def _mend(soup, path, store, pages):
