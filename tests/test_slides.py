@@ -3,9 +3,11 @@
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from minidiff import cli
 from minidiff.course import lessons, slides
+from minidiff.course.lint import alt_of
 
 PATHS = sorted(lessons.NOTEBOOKS.glob("*.ipynb"))
 
@@ -38,5 +40,8 @@ def test_the_command_writes_a_page_that_shows_no_code(tmp_path, capsys):
     [line] = capsys.readouterr().out.splitlines()
     page = (tmp_path / "out" / f"{PATHS[1].stem}.slides.html").read_text(encoding="utf-8")
     assert line.endswith(".slides.html") and "max-height" in page.partition("</head>")[0]
-    assert page.count("<img ") == len(pictures(lessons.read(PATHS[1])))
+    images = BeautifulSoup(page, "html.parser").select("img")
+    outs = [out for cell in lessons.read(PATHS[1]).cells for out in cell.get("outputs", [])]
+    assert [image["alt"] for image in images] == [alt for alt in map(alt_of, outs) if alt]
+    assert len(images) == len(pictures(lessons.read(PATHS[1])))
     assert "from minidiff" not in page

@@ -3,6 +3,7 @@
 They are nbconvert's, which shows them with reveal.js; code and most of the prose stay in the notebook.
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from nbconvert import SlidesExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from minidiff.course import lessons
+from minidiff.course.lint import alt_of
 from minidiff.files import atomic_write
 
 LONGEST = 80  # words of a paragraph that a slide can hold
@@ -62,8 +64,10 @@ def _words(source):
 
 
 def _picture(out):
-    data = {"image/png": out.data["image/png"]}
-    shown = new_output("display_data", data=data, metadata=out.get("metadata", {}))
+    # As HTML, which comes first, since nbconvert's slides know of no alt text.
+    png, alt = out.data["image/png"], html.escape(alt_of(out))
+    image = f'<img src="data:image/png;base64,{"".join(png.split())}" alt="{alt}">'
+    shown = new_output("display_data", data={"image/png": png, "text/html": image})
     return _slide(new_code_cell("", outputs=[shown]), "subslide")
 
 
