@@ -110,6 +110,7 @@ def test_a_file_plays_all_frames(name, tiny_clips, capfd):
     if name != "f.mp4":
         record = json.loads(made_by(name))
         assert record["prompts"] == ["a seven", "a seven moving left"] and record["n"] == 2
+        assert record["generated_by"] == "minidiff, a machine"
 
 
 def test_arrays_hold_the_clips(tiny_clips):

@@ -1,4 +1,4 @@
-"""What made a picture: all that `minidiff generate` needs to make it again.
+"""What made a picture: that a machine did, and all that `minidiff generate` needs to make it again.
 
 A PNG holds it as a text chunk, a GIF and an MP4 as comment, a WebP as description, in JSON; an
 index.csv has it in columns, an .npz in arrays, by the same names.
@@ -11,6 +11,7 @@ from PIL import Image
 
 CHUNK = "minidiff"  # the name of the PNG's text chunk
 DESCRIPTION = 0x010E  # the number of a WebP's tag
+MACHINE = {"generated_by": "minidiff, a machine"}  # no camera and no hand; it stands first
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Record:
 
     def text(self, prompts, seed, n=1, **more):
         """In JSON, in ASCII: how to make n pictures of each prompt, of the seeds seed, seed + 1, ..."""
-        return json.dumps({"prompts": prompts, "n": n, "seed": seed, **self.settings(), **more})
+        asked = {"prompts": prompts, "n": n, "seed": seed}
+        return json.dumps(MACHINE | asked | self.settings() | more)
 
 
 def made_by(path):
