@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -33,7 +34,7 @@ from tiny_pipelines import (
 import minidiff
 from minidiff.bridge import from_diffusers, load_pipeline, to_diffusers
 from minidiff.bridge.parts import Table
-from minidiff.editing import fill, invert
+from minidiff.editing import fill, image_to_image, invert
 from minidiff.guidance import given
 from minidiff.samplers import ddim, ddpm, last, noise_from
 from minidiff.schedules import DDPM, flow, uniform_grid
@@ -226,6 +227,30 @@ def test_prompts_that_do_not_fit(build):
     assert model(["abcdefghijklmn"], steps=1).shape == (1, 3, 16, 16)
     with pytest.raises(ValueError, match="prompt must be a text, got 3"):
         model([3], steps=1)
+
+
+@pytest.mark.parametrize(
+    "pictures, sentence",
+    [
+        ("fox.png", "floating-point numbers in 0..1, got str"),
+        (torch.zeros(2, 3, 16, 16, dtype=torch.uint8), "numbers in 0..1, got torch.uint8"),
+        (torch.full((2, 3, 16, 16), 255.0), "lie in 0..1, got values from 255 to 255"),
+        (torch.full((2, 3, 16, 16), torch.nan), "lie in 0..1, got values from nan to nan"),
+        (torch.zeros(3, 16, 16), r"shape \(B, C, H, W\), got \(3, 16, 16\)"),
+        (torch.zeros(2, 1, 16, 16), r"shape \(B, 3, H, W\), got \(2, 1, 16, 16\)"),
+        (torch.zeros(2, 3, 16, 18), r"multiples of 4 high and wide .* got \(16, 18\)"),
+    ],
+    ids=["a name", "whole numbers", "0..255", "nan", "one picture", "grey", "no multiple"],
+)
+def test_pictures_that_are_none(pictures, sentence):
+    model, mask = from_diffusers(stable_diffusion()), torch.ones(16, 16, dtype=torch.bool)
+    for use in (partial(fill, mask=mask), partial(image_to_image, strength=0.5)):
+        with pytest.raises(minidiff.errors.UserError, match=f"^pictures must .*{sentence}") as said:
+            use(model, pictures, prompts=["a fox", "cat"], steps=2)
+        assert "\n" not in str(said.value)
+    if not torch.is_tensor(pictures):
+        with pytest.raises(minidiff.errors.UserError, match="^pictures must .* got str"):
+            model.codec.encode(pictures)
 
 
 def test_a_pipeline_from_its_folder(tmp_path):

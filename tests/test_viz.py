@@ -14,9 +14,10 @@ from IPython.core.formatters import DisplayFormatter
 from IPython.core.pylabtools import select_figure_formats
 from matplotlib.colors import same_color
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from PIL import Image
 
-from minidiff.notebook import clips, viz
+from minidiff.notebook import clips, diagrams, viz
 from minidiff.notebook import figures as canvas
 
 
@@ -277,3 +278,28 @@ def test_every_helper_takes_alt_text_and_a_notebook_stores_it_with_the_picture(n
     plain, none = show(HELPERS[name](title="A finding"))
     assert not none.get("image/png") and "image/png" in plain
     assert HELPERS[name](alt="Dots in a square.").alt == "Dots in a square."
+
+
+def test_a_drawing_of_parts_and_a_map_of_them():
+    """Boxes stay within the figure, every arrow between them is drawn, and every mark is known."""
+    rows = [["in", ("text", "words", "06")], [None, ("denoiser", "net", "05"), "out"]]
+    fig = diagrams.parts(rows, also=[("words", "net")], title="A title", alt="Two boxes.")
+    assert fig.alt == "A title. Two boxes."
+    [ax] = fig.axes
+    boxes = [p for p in ax.patches if isinstance(p, FancyBboxPatch)]
+    arrows = [p for p in ax.patches if isinstance(p, FancyArrowPatch)]
+    assert len(boxes) == 2 and len(arrows) == 3  # in > words, net > out, words > net
+    assert {text.get_text() for text in ax.texts} >= {"in", "words", "net", "out", "06", "05"}
+    width, height = fig.bbox.width, fig.bbox.height
+    for box in boxes:
+        assert 0 <= box.get_x() and box.get_x() + box.get_width() <= width
+        assert 0 <= box.get_y() and box.get_y() + box.get_height() <= height
+    columns = [("text", "words", "06"), ("codec", "codec", "08"), ("time", "time", "11")]
+    fig = diagrams.chart(columns, {"one": "o?-", "two": "/-o"}, {"o": "there"}, alt="A map.")
+    discs = [p for p in fig.axes[0].patches if isinstance(p, Circle)]
+    assert len(discs) == 4  # two discs, a ring, and the key's
+    assert [text.get_text() for text in fig.axes[0].texts].count("?") == 1
+    with pytest.raises(ValueError):
+        diagrams.chart(columns, {"one": "o?"})
+    with pytest.raises(KeyError):
+        diagrams.parts(rows, also=[("words", "nothing")])

@@ -100,7 +100,8 @@ def parts_named(pipeline, *names):
 class Latents(nn.Module):
     """An AutoencoderKL as a codec: pictures (B, 3, H, W) in 0..1 to latents (B, C, H / f, W / f) and back.
 
-    `encode` gives the mean, scaled to the spread that the pipeline's network knows.
+    `encode` gives the mean, scaled to the spread that the pipeline's network knows; UserError for what
+    is no batch of colour pictures.
     """
 
     range = None
@@ -115,6 +116,9 @@ class Latents(nn.Module):
 
     @torch.no_grad()
     def encode(self, pictures):
+        shape = tuple(pictures.shape) if torch.is_tensor(pictures) else type(pictures).__name__
+        if not torch.is_tensor(pictures) or len(shape) != 4 or shape[1] != 3:
+            raise UserError(f"pictures must have shape (B, 3, H, W), got {shape}")
         return (self.vae.encode(2 * pictures - 1).latent_dist.mode() - self.mean) / self.std
 
     def decode(self, x0):
