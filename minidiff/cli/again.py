@@ -9,7 +9,7 @@ from PIL import Image
 from .. import pretrained
 from ..errors import UserError, shown
 from ..files import atomic_write, check_writable
-from . import arguments, enlarge, generate
+from . import arguments, enlarge, generate, placeholders
 from .models import open_model
 from .record import made_by
 
@@ -31,7 +31,8 @@ def again(args):
         raise UserError(f"{shown(source)} was made by other weights of {record['model']!r}")
     with tempfile.TemporaryDirectory() as folder:
         # a picture of a folder is a picture alone; a grid has its prompts above or beside it
-        alone = source.suffix == ".png" and size_of(source) == told_size(record)
+        fit = record.get("fit")  # what `placeholders` cut it to
+        alone = source.suffix == ".png" and bool(fit or size_of(source) == told_size(record))
         made = Path(folder) / ("made/" if alone else f"made{out.suffix}")
         if "enlarged" in record:
             alone = False
@@ -40,6 +41,8 @@ def again(args):
             words = words_for(record, f"{made}/" if alone else str(made), args.device)
             generate.run(arguments.parse(words))
         data = (made / "1.png" if alone else made).read_bytes()
+        if fit:
+            data = placeholders.cut(data, fit, told)
     if made_by(source) != told:
         raise UserError(f"{shown(source)} changed while it was made anew")
     with atomic_write(out) as temporary:

@@ -55,17 +55,20 @@ class Pictures:
         number = {name: k for k, name in enumerate(self.names)}
         there = {file.name for file in self.path.iterdir() if not file.name.startswith(".")}
         for name in sorted(there):
-            if name == "index.csv":
-                with open(self.path / name, encoding="utf-8-sig", errors="replace") as file:
-                    ours = file.readline(1000).strip() in ("", ",".join(self.columns()))
-            else:
-                ours = name in number and made_by(self.path / name) == self.text(number[name])
-            if not ours:
+            picture = name in number and made_by(self.path / name) == self.text(number[name])
+            if not picture and not self.is_index(name):
                 raise UserError(
                     "-o must be a new or an empty folder, or one that the same command began, got "
                     f"{shown(self.path)}, which holds {name} of another"
                 )
         return [k for k, name in enumerate(self.names) if name not in there]
+
+    def is_index(self, name):
+        """Whether a file in the folder is an index that such a command wrote, or began."""
+        if name != "index.csv":
+            return False
+        with open(self.path / name, encoding="utf-8-sig", errors="replace") as file:
+            return file.readline(1000).strip() in ("", ",".join(self.columns()))
 
     def write(self, missing, chunks):
         """A file for each of the pictures missing, which come in chunks (n, 1 or 3, H, W) in 0..1.

@@ -1,4 +1,4 @@
-"""What `generate`, `enlarge` and `again` take."""
+"""What `generate`, `enlarge`, `placeholders` and `again` take."""
 
 from ..values import guidance, share, size, whole
 from .common import MOST, STEPS, batch_of, device_of
@@ -103,6 +103,27 @@ def add(command):
         help="noise laid over the picture first, 0 to 0.5: more invents more (default: 0.1)",
     )
     new.add_argument("-o", dest="out", required=True, metavar="PATH", help="a .png")
+    device_of(new)
+
+    new = command(
+        "placeholders",
+        "Paint the pictures of a table into a folder, with an index.csv and a contact sheet.",
+        "minidiff placeholders prompts.csv -o placeholders",
+    )
+    new.add_argument(
+        "file",
+        metavar="FILE",
+        help="a .csv with a column prompt, and width, height, seed, name where you wish them",
+    )
+    new.add_argument("--model", default="scenes-fast", help="default: scenes-fast")
+    batch_of(new, "pictures in memory at a time (default: 16)")
+    new.add_argument(
+        "-o",
+        dest="out",
+        required=True,
+        metavar="DIR",
+        help="a folder, which the same command goes on with if it was interrupted",
+    )
     device_of(new)
 
     new = command(
