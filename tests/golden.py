@@ -1,8 +1,10 @@
 """What shipped networks, the renderer and the solutions of exercises gave: golden.safetensors.
 
-python tests/golden.py          writes the file anew; run it after shipping other weights or exercises
+python tests/golden.py            writes the file anew; run it after shipping other weights
+python tests/golden.py exercise   anew only what the solutions of exercises give
 """
 
+import sys
 from copy import deepcopy
 from pathlib import Path
 
@@ -78,12 +80,15 @@ def stored():
     return {name: values.float() for name, values in load_file(FILE).items()}
 
 
-def main():
-    told = {name: answer(name).half() for name in names()} | {"renders": renders().half()}
+def main(only=""):
+    if only == "exercise":
+        told = {name: values for name, values in load_file(FILE).items() if only not in name}
+    else:
+        told = {name: answer(name).half() for name in names()} | {"renders": renders().half()}
     told |= {f"exercise {each.name}": solved(each) for each in all_exercises()}
     save_file(told, FILE)
     print(f"{FILE.name}: {len(told)} entries, {FILE.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

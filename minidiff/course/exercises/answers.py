@@ -109,6 +109,8 @@ def _difference(got, expected, rtol):
     if isinstance(expected, Raised):
         return "it returned a value where an error is expected."
     if isinstance(expected, list):
+        if isinstance(got, np.ndarray) and got.ndim:
+            got = [np.asarray(one) for one in got]  # one tensor of them all
         if not isinstance(got, list):
             return f"it returned one value where a sequence of {len(expected)} is expected."
         if len(got) != len(expected):
@@ -133,5 +135,6 @@ def _far(got, expected, rtol):
     if np.allclose(got, expected, rtol=0, atol=rtol * scale, equal_nan=True):
         return None
     with np.errstate(invalid="ignore"):  # infinite on both sides
-        worst = np.nanmax(np.abs(got - expected))
+        apart = np.abs(got - expected)
+    worst = apart[~np.isnan(apart)].max(initial=0.0)
     return f"it differs from the expected values by up to {worst:.3g}."

@@ -132,8 +132,10 @@ def _blocks():
     def guess(x):
         return torch.softmax(-torch.cdist(x, statues), 1) @ statues
 
-    stone = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
-    return [(guess, stone, 1), (guess, stone, 4), (guess, stone, 10)]
+    def stone(seed, blocks):
+        return torch.randn(blocks, 2, generator=torch.Generator().manual_seed(seed))
+
+    return [(guess, stone(0, 3), 1), (guess, stone(0, 3), 4), (guess, stone(1, 1), 10)]
 
 
 exercise(

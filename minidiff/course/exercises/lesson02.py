@@ -249,14 +249,15 @@ def _no_square(net, schedule, x0, t, eps):
 
 
 def _batches():
-    g = _generator()
-    x0, eps = torch.randn(2, 6, 2, generator=g)
-    t = torch.linspace(0.1, 0.9, 6)
-
     def net(x, t):
         return torch.sin(x) + t[:, None]
 
-    return [(net, minidiff.cosine, x0, t, eps), (net, minidiff.flow, x0, t, eps)]
+    g = _generator()
+    return [
+        (net, schedule, x0, torch.linspace(0.1, 0.9, n), eps)
+        for schedule, n in ((minidiff.cosine, 6), (minidiff.flow, 6), (minidiff.flow, 3))
+        for x0, eps in [torch.randn(2, n, 2, generator=g)]
+    ]
 
 
 exercise(

@@ -113,7 +113,9 @@ exercise(
     "04.3",
     level=2,
     solution=order_of,
-    inputs=lambda: [(0.08, 0.04), (0.12, 0.03), (0.9, 0.1)],
+    inputs=lambda: [
+        tuple(map(torch.tensor, errors)) for errors in [(0.08, 0.04), (0.12, 0.03), (0.9, 0.1)]
+    ],
     task="An error that falls as $n^{-p}$ has order $p$. Write `order_of`, which measures $p$ from "
     "the errors at $n$ and at $2n$ steps.",
     hint="The first error over the second is 2 to the power of p.",
@@ -195,8 +197,9 @@ def _from_before(x0_hat, before, lam, lam_before, lam_s):
 
 
 def _estimates():
-    x0_hat, before = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 3.0]])
-    return [(x0_hat, before, 0.0, -1.0, 0.5), (x0_hat, before, 1.0, 0.6, 2.6)]
+    generator = torch.Generator().manual_seed(1)
+    times = [(1, (0.0, -1.0, 0.5)), (4, (1.0, 0.6, 2.6))]
+    return [(*torch.randn(2, n, 2, generator=generator), *lams) for n, lams in times]
 
 
 exercise(

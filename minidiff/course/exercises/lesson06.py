@@ -93,9 +93,11 @@ def _skips_unknown(prompt, index, length):
 
 def _prompts():
     words = "a leaning right seven thick".split()
-    index = {word: number for number, word in enumerate(words, start=2)}
-    prompts = "a thick seven", "Seven leaning RIGHT", "", "a red seven"
-    return [(prompt, index, 6) for prompt in prompts]
+    prompts = ("a thick seven", 6), ("Seven leaning RIGHT", 5), ("", 3), ("a red seven", 6)
+    return [
+        (prompt, {word: number for number, word in enumerate(words, start=2)}, length)
+        for prompt, length in prompts
+    ]
 
 
 exercise(

@@ -25,8 +25,10 @@ def _swapped(cond, null, w):
 
 def _two_estimates():
     generator = torch.Generator().manual_seed(0)
-    cond, null = torch.randn(2, 4, 2, generator=generator)
-    return [(cond, null, w) for w in (0.0, 1.0, 3.0)]
+    sizes = (4, 2), (4, 2), (4, 2), (3, 1, 5, 5)
+    return [
+        (*torch.randn(2, *size, generator=generator), w) for size, w in zip(sizes, (0, 1, 3, 1.5))
+    ]
 
 
 exercise(
@@ -101,8 +103,10 @@ def _subtracts(cond, null, negative, w):
 
 def _three_estimates():
     generator = torch.Generator().manual_seed(1)
-    cond, null, negative = torch.randn(3, 4, 2, generator=generator)
-    return [(cond, null, negative, w) for w in (1.0, 2.0)]
+    sizes = (4, 2), (4, 2), (3, 1, 5, 5)
+    return [
+        (*torch.randn(3, *size, generator=generator), w) for size, w in zip(sizes, (1.0, 2.0, 0.0))
+    ]
 
 
 exercise(
@@ -212,9 +216,12 @@ def _share_of_the_other(guided, plain, share):
 
 def _spreads():
     generator = torch.Generator().manual_seed(2)
-    guided, plain = torch.randn(2, 3, 1, 4, 4, generator=generator)
     size = torch.tensor([1.0, 2.0, 4.0]).view(3, 1, 1, 1)
-    pictures = [(size * guided, plain, share) for share in (0.0, 0.3, 1.0)]
+    pictures = [
+        (size * guided, plain, share)
+        for share in (0.0, 0.3, 1.0)
+        for guided, plain in [torch.randn(2, 3, 1, 4, 4, generator=generator)]
+    ]
     points = torch.tensor([[0.5], [3.0]]) * torch.randn(2, 6, generator=generator)
     return [*pictures, (points, torch.randn(2, 6, generator=generator), 0.5)]
 

@@ -51,7 +51,7 @@ def _at_half(t, schedule):
 
 
 def _times():
-    return [(torch.tensor([0.2, 0.5, 0.8]), cosine), (torch.tensor([0.1, 0.5, 0.9]), flow)]
+    return [(torch.tensor([0.5, 0.2, 0.8]), cosine), (torch.tensor([0.9, 0.5, 0.1]), flow)]
 
 
 exercise(
@@ -105,8 +105,8 @@ def _side_in_pixels(x0, onto, top, left, side):
 
 def _two_latents():
     g = torch.Generator().manual_seed(1)
-    one, two = torch.randn(2, 3, 8, 16, 16, generator=g)
-    return [(one, two, 16, 24, 32), (two[:1], one[:1], 0, 40, 12)]
+    places = [(3, 16, 24, 32), (1, 0, 40, 12)]
+    return [(*torch.randn(2, n, 8, 16, 16, generator=g), *place) for n, *place in places]
 
 
 exercise(

@@ -115,7 +115,10 @@ exercise(
     "09.3",
     level=2,
     solution=errors_apart,
-    inputs=lambda: [(0.9, 0.8, 64), (0.88, 0.943, 2048), (torch.tensor([0.2, 0.6]), 0.5, 24)],
+    inputs=lambda: [
+        (*map(torch.tensor, shares), n)
+        for *shares, n in [(0.9, 0.8, 64), (0.88, 0.943, 2048), (0.2, 0.6, 24), (0.5, 0.2, 30)]
+    ],
     task="Are two bars different, or is it luck? A share $p$ of $n$ pictures has the standard error "
     "$\\sqrt{p (1 - p) / n}$, and the error of a difference squared is the sum of both errors squared. "
     "Write `errors_apart`, the distance of two shares in such errors. Then use it: of 64 prompts, 94 "
@@ -149,10 +152,8 @@ def _one_or_the_other(even, late, share):
 
 
 def _grids():
-    even, log_snr = uniform_grid(5), log_snr_grid(cosine, 5)
-    return [(even, log_snr, share) for share in (0.0, 0.25, 1.0)] + [
-        (uniform_grid(3), log_snr_grid(flow, 3), 0.5)
-    ]
+    of = [(cosine, 5, 0.0), (cosine, 5, 0.25), (cosine, 5, 1.0), (flow, 3, 0.5)]
+    return [(uniform_grid(n), log_snr_grid(schedule, n), share) for schedule, n, share in of]
 
 
 exercise(

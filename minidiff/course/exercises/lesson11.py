@@ -191,7 +191,7 @@ def _noises():
         (
             torch.randn(2, 1, frames, 4, 4, generator=generator),
             torch.randn(2, 1, 1, 4, 4, generator=generator),
-            share,
+            torch.tensor(share),
         )
         for frames, share in ((8, 0.3), (3, 0.9), (4, 0.0), (2, 1.0))
     ]

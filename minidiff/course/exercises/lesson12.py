@@ -23,7 +23,7 @@ def _decodes_each_step(steps, guided, call, decode):
 
 
 def _budgets():
-    return [(25, 25, 3e8, 8e8), (12, 5, 3e8, 8e8), (50, 0, 7e11, 2e12)]
+    return [(25, 25, 3e8, 8e8), (12, 5, 3e8, 8e8), (50, 0, 7e11, 2e12), (4, 3, 10.0, 7.0)]
 
 
 exercise(
@@ -186,9 +186,11 @@ def _crowds():
     third = 1 / 3
     return [
         (made, training, third),
-        (made, twins, third),
+        (made.clone(), twins, third),
         (20 * made, 20 * training, third),
-        (made, twins, 0.5),
+        (made.clone(), twins.clone(), 0.5),
+        # just as far as the limit
+        (torch.tensor([[1.0, 0.0], [1.2, 0.0]]), torch.tensor([[0.0, 0.0], [3.0, 0.0]]), 0.5),
     ]
 
 
@@ -242,13 +244,8 @@ def _guided_from_one(p, q, w):
 
 def _skews():
     # w = 0 is the share without the prompt, w = 1 the share with it
-    return [
-        (0.8, 0.5, 2.0),
-        (0.6, 0.55, 4.0),
-        (0.3, 0.55, 3.0),
-        (0.6, 0.3, 1.0),
-        (0.6, 0.3, 0.0),
-    ]
+    skews = (0.8, 0.5, 2), (0.6, 0.55, 4), (0.3, 0.55, 3), (0.6, 0.3, 1), (0.6, 0.3, 0)
+    return [tuple(map(torch.tensor, map(float, skew))) for skew in skews]
 
 
 exercise(
