@@ -216,7 +216,8 @@ def _pictures():
     grey, changed = bytes([128] * 64), bytes([128] * 63 + [129])
     manifest = {"claim": "made by a machine", "pixels": hashlib.sha256(grey).hexdigest()}
     other = manifest | {"claim": "made with a camera"}
-    return [(manifest, grey), (manifest, changed), (other, grey), (manifest, b"")]
+    runs = (manifest, grey), (manifest, changed), (other, grey), (manifest, b"")
+    return [(dict(made), pixels) for made, pixels in runs]
 
 
 exercise(
