@@ -27,7 +27,7 @@ def references(soup):
     return [tag.get("src") or tag.get("href") for tag in soup.select("[src], [href]")]
 
 
-@pytest.mark.parametrize("stem", ["index", *STEMS])
+@pytest.mark.parametrize("stem", ["index", "dictionary", *STEMS])
 def test_everything_a_page_refers_to_lies_in_the_folder(built_site, stem):
     soup = soup_of(built_site / f"{stem}.html")
     frames = [
@@ -69,10 +69,18 @@ def test_code_that_a_lesson_keeps_folded_is_folded_on_its_page(built_site):
 
 def test_lessons_are_listed_and_joined_in_order(built_site):
     pages = [f"{stem}.html" for stem in STEMS]
-    assert [a["href"] for a in soup_of(built_site / "index.html").select(".contents a")] == pages
+    assert [a["href"] for a in soup_of(built_site / "index.html").select(".contents ol a")] == pages
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None]):
         turn = {a["rel"][0]: a["href"] for a in soup_of(built_site / page).select(".turn a")}
         assert (turn.get("prev"), turn.get("next")) == (before, after)
+
+
+def test_the_dictionary_leads_to_lessons_and_is_led_to(built_site):
+    index, words = (soup_of(built_site / f"{name}.html") for name in ("index", "dictionary"))
+    assert index.select_one('.contents p a[href="dictionary.html"]').text == words.h1.text
+    for row in words.select("tbody tr"):  # each word has its lesson, and a place in it that exists
+        assert row.select("td:last-child a[href]"), row.text
+    assert len(words.select("tbody tr")) > 30 and not (built_site / "DICTIONARY").exists()
 
 
 def test_the_site_is_small_and_names_its_licence(built_site):

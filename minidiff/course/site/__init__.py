@@ -17,15 +17,16 @@ from pathlib import Path
 import jinja2
 from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
-from nbformat.v4 import new_output
+from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 from PIL import Image
 from tqdm.auto import tqdm
 
-from minidiff.course.lessons import WIDGET, paths_of, picture_beside, read
+from minidiff.course.lessons import NOTEBOOKS, WIDGET, paths_of, picture_beside, read
 from minidiff.course.lint import alt_of
 from minidiff.errors import UserError
 
 FILES = Path(__file__).with_name("files")
+DICTIONARY = NOTEBOOKS / "DICTIONARY.md"
 _SUMMARY = 240  # characters
 _RECODE = 48_000  # bytes from which a picture is worth half a second of recoding
 _BAR = re.compile(r"\d+%\|")
@@ -53,23 +54,35 @@ def build(folder, paths=None):
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"folder must be a folder to write the site into, got {folder}.")
-    paths = paths_of(paths)
+    whole, paths = not paths, paths_of(paths)
     notebooks = [read(path) for path in paths]
     shutil.copytree(FILES / "static", folder / "static", dirs_exist_ok=True)
     pages = {path.name: f"{path.stem}.html" for path in paths}
     shown = tqdm(list(zip(paths, notebooks)), desc="site", disable=None)
     lessons = [_lesson(path, nb, folder, pages) for path, nb in shown]
+    words = _dictionary(folder, pages) if whole and DICTIONARY.is_file() else None
     loader = jinja2.FileSystemLoader(FILES)
     templates = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     page, written = templates.get_template("page.html.j2"), [folder / "index.html"]
-    contents = templates.get_template("contents.html.j2").render(lessons=lessons)
+    contents = templates.get_template("contents.html.j2").render(lessons=lessons, words=words)
     _write(written[0], contents)
     for before, lesson, after in zip([None, *lessons], lessons, [*lessons[1:], None]):
         written.append(folder / lesson.page)
         _write(written[-1], page.render(lesson=lesson, before=before, after=after))
+    if words:
+        written.append(folder / words.page)
+        _write(written[-1], page.render(lesson=words))
     return written
+
+
+def _dictionary(folder, pages):
+    """The page of other tools' words."""
+    nb = new_notebook(cells=[new_markdown_cell(DICTIONARY.read_text(encoding="utf-8"))])
+    words = _lesson(DICTIONARY, nb, folder, pages | {DICTIONARY.name: "dictionary.html"})
+    (folder / DICTIONARY.stem).rmdir()  # it has no pictures
+    return words
 
 
 def _write(path, text):
