@@ -18,6 +18,7 @@ FLOORS = [
     {"pretrained", "bridge"},
     {"editing", "evaluation"},
     {"recipes", "notebook"},
+    {"studio"},
     {""},
     {"course"},
     {"cli"},

@@ -24,6 +24,13 @@ def again(args):
     """Writes the same file, bit for bit on the same machine, under another name."""
     source, out = Path(args.file), Path(args.out or beside(args.file))
     told, record = told_by(source)
+    if "studio" in record:
+        from .. import studio  # brings the page's widgets
+
+        check_writable(out)
+        studio.save(studio.read(source), out)
+        print(out)
+        return 0
     if out.suffix != source.suffix:
         raise UserError(f"-o must end in {source.suffix}, as {shown(source)}, got {args.out!r}")
     check_writable(out)
@@ -68,6 +75,8 @@ def told_by(path):
     try:
         record = json.loads(text or "")
         fits = any(needed <= set(record) for needed in NEEDED)
+        if "studio" in record:
+            return text, record
     except (ValueError, TypeError) as error:
         raise foreign from error
     if not fits or not isinstance(record.get("prompts", []), list):

@@ -3,7 +3,7 @@
 import argparse
 
 from ...errors import UserError
-from . import course, pictures, training
+from . import course, pictures, studio, training
 
 
 def parse(words):
@@ -49,6 +49,6 @@ def parser():
         epilog = "\n  ".join(["for example:", *examples])
         return commands.add_parser(name, help=summary, description=summary, epilog=epilog)
 
-    for room in (training, pictures, course):
+    for room in (training, pictures, studio, course):
         room.add(command)
     return top
