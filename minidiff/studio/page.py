@@ -8,6 +8,7 @@ import torch
 import traitlets as T
 from IPython.display import display
 
+from .. import pretrained
 from ..errors import UserError
 from ..notebook import viz
 from . import files, shots
@@ -27,10 +28,16 @@ class Studio(anywidget.AnyWidget):
     words = T.List().tag(sync=True)  # the vocabulary, to complete a prompt
     models = T.List().tag(sync=True)
     prompt = T.Unicode().tag(sync=True)
+    enlarges = T.Bool().tag(sync=True)  # whether a model that enlarges is shipped
 
     def __init__(self, prompt="a red fox in snow", made=()):
         words = [word for word in shots.load(shots.SLOW).encoder.tokenizer.words if word[0] != "<"]
-        super().__init__(words=words, models=[shots.FAST, shots.SLOW], prompt=prompt)
+        super().__init__(
+            words=words,
+            models=[shots.FAST, shots.SLOW],
+            prompt=prompt,
+            enlarges=shots.ENLARGER in pretrained.manifest(),
+        )
         self.made = list(made)
         self.on_msg(self._asked)
 

@@ -120,7 +120,8 @@ function render({ model, el }) {
     const mark = element("input", { type: "checkbox" });
     mark.checked = marked.has(number);
     mark.addEventListener("change", () => { marked[mark.checked ? "add" : "delete"](number); });
-    const buttons = UNDER.map((action) => button(action, () => ask({ action, numbers: [number], prompt: prompt.value }), HELP[action]));
+    const under = UNDER.filter((action) => action !== "enlarge" || model.get("enlarges"));
+    const buttons = under.map((action) => button(action, () => ask({ action, numbers: [number], prompt: prompt.value }), HELP[action]));
     const open = button("fill a hole", () => {
       if (holes.has(number)) holes.delete(number); else holes.set(number, hole(number));
       show();
