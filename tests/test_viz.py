@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from PIL import Image
 
-from minidiff.notebook import clips, diagrams, viz
+from minidiff.notebook import clips, diagrams, levels, viz
 from minidiff.notebook import figures as canvas
 
 
@@ -303,3 +303,17 @@ def test_a_drawing_of_parts_and_a_map_of_them():
         diagrams.chart(columns, {"one": "o?"})
     with pytest.raises(KeyError):
         diagrams.parts(rows, also=[("words", "nothing")])
+
+
+def test_a_network_is_drawn_with_its_own_sizes():
+    net = torch.nn.Sequential()
+    net.add_module("first", torch.nn.Conv2d(1, 4, 3, padding=1))
+    net.add_module("norm", torch.nn.GroupNorm(2, 4))
+    net.add_module("down", torch.nn.Conv2d(4, 8, 3, stride=2, padding=1))
+    x = torch.zeros(1, 1, 8, 8)
+    assert levels.called(net, x) == {"first": (4, 8, 8), "down": (8, 4, 4)}
+    assert not any(layer._forward_hooks for layer in net)
+    fig = levels.levels(net, x, skips=[("first", "down")], title="A title", alt="Two boxes.")
+    said = [text.get_text() for text in fig.axes[0].texts]
+    assert "4 x 8 x 8" in said and "8 x 4 x 4" in said and "skip" in said
+    assert fig.alt == "A title. Two boxes."
