@@ -269,8 +269,8 @@ OTHERS = {
         lambda error, error_twice: torch.log2(error / error_twice),
         lambda error, error_twice: (math.log(error) - math.log(error_twice)) / math.log(2),
     ],
-    "04.5": [lambda x0_hat, before, lam, lam_before, lam_s: torch.lerp(
-        before, x0_hat, 1 + (lam_s - lam) / (lam - lam_before) / 2)],
+    "04.5": [lambda n, top, bottom, rho: torch.tensor(
+        [*torch.linspace(top ** (1 / rho), bottom ** (1 / rho), n) ** rho, 0.0])],
     "06.2": [_padding_by_rows],
     "06.3": [_tokens_by_loop],
     "06.4": [_dropped_in_place],

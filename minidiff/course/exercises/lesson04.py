@@ -72,22 +72,22 @@ exercise(
 )
 
 
-def heun_calls():
-    # Two calls a step, but the last step ends at t = 0, where there is nothing left to ask.
-    return 2 * 20 - 1
+def heun_steps():
+    # 2 n - 1 calls for n steps: the last step ends at t = 0, where there is nothing left to ask.
+    return (31 + 1) // 2
 
 
 exercise(
     "04.2",
     level=1,
-    solution=heun_calls,
-    task="How many times does `heun` call the denoiser on a grid of 20 steps that ends at "
-    "$t = 0$? Set `heun_calls`.",
+    solution=heun_steps,
+    task="You may pay for 31 network calls. How many steps of `heun` do they buy on a grid that ends at "
+    "$t = 0$? Set `heun_steps`.",
     hint="One call where a step starts, one where it ends. Which end is data already?",
     wrong={
-        40: "the last step ends at t = 0, where no sampler asks the denoiser.",
-        20: "that is one call a step; Heun asks at both ends of a step.",
-        21: "Heun asks again at the end of a step, since x there has moved in between.",
+        15: "one more: the last step ends at t = 0, where no sampler asks the denoiser, and costs one call.",
+        31: "that is one call a step; Heun asks at both ends of a step.",
+        30: "Heun asks at both ends of a step, so the calls do not reach for nearly as many steps.",
     },
 )
 
@@ -127,96 +127,82 @@ exercise(
 )
 
 
-def added_std(eta, alpha, sigma, alpha_s, sigma_s):
-    """The standard deviation of the noise that DDIM adds in a step from t to s."""
-    share = 1 - (alpha * sigma_s / (alpha_s * sigma)) ** 2
-    return eta * sigma_s * math.sqrt(share)
-
-
-def _variance(eta, alpha, sigma, alpha_s, sigma_s):
-    return eta * sigma_s * (1 - (alpha * sigma_s / (alpha_s * sigma)) ** 2)
-
-
-def _not_squared(eta, alpha, sigma, alpha_s, sigma_s):
-    return eta * sigma_s * math.sqrt(1 - alpha * sigma_s / (alpha_s * sigma))
-
-
-def _on_a_circle(eta, alpha, sigma, alpha_s, sigma_s):
-    share = (1 - alpha_s**2) / (1 - alpha**2) * (1 - alpha**2 / alpha_s**2)
-    return eta * math.sqrt(share)
-
-
-def _in_units_of_t(eta, alpha, sigma, alpha_s, sigma_s):
-    return eta * sigma * math.sqrt(1 - (alpha * sigma_s / (alpha_s * sigma)) ** 2)
+def least_eta():
+    # For two sets of 2048 noises: 0.18, 0.4, 1.0, 1.7 and 2.3 at the five values.
+    return 0.3
 
 
 exercise(
     "04.4",
     level=2,
-    solution=added_std,
-    inputs=lambda: [
-        (1.0, 0.6, 0.8, 0.8, 0.6),
-        (0.5, 0.6, 0.8, 0.96, 0.28),
-        (0.0, 0.6, 0.8, 0.8, 0.6),
-        (1.0, 0.3, 0.7, 0.6, 0.4),
-        (1.0, 0.9, 0.1, 1.0, 0.0),
-    ],
-    task="Write `added_std`: the standard deviation of the noise that a DDIM step adds at a given "
-    r"`eta`, $\eta\,\sigma_s\sqrt{1 - (\alpha\sigma_s / (\alpha_s\sigma))^2}$. All arguments are "
-    "plain numbers.",
-    hint="Work out the share under the root first. `math.sqrt(a)` is `a ** 0.5`.",
+    solution=least_eta,
+    task=r"An experiment: how much noise makes a point forget where it came from? Run 40 steps of `ddim` on the roll from the "
+    r"same noises with $\eta$ = 0, 0.05, 0.1, 0.2, 0.3 and 0.5 (`ddim(denoise, schedule, x, ts, eta, dice)`, with "
+    "`dice = noise_from(torch.Generator().manual_seed(0))`), draw the rolls in the colours of section 3, and measure how far each end "
+    r"lies from that of $\eta = 0$. Which is the least $\eta$ of these at which the median is more than 1.3?",
+    hint="`(ends[eta] - ends[0]).norm(dim=1).median()`, with the decoded ends of the runs.",
     wrong={
-        _variance: "the square root is missing: a standard deviation, not a variance, is asked for.",
-        _not_squared: "the ratio under the root has to be squared.",
-        _on_a_circle: "1 - alpha^2 is sigma^2 on some schedules only: use the sigmas that are given.",
-        _in_units_of_t: "the noise is a part of sigma_s, the noise that x has after the step.",
+        0: "at eta 0 no noise is added, and the ends are the same.",
+        0.05: "at 0.05 half of the ends lie within 0.2.",
+        0.1: "at 0.1 half of the ends lie within 0.4.",
+        0.2: "at 0.2 the median is about 1: nearly.",
+        0.5: "at 0.5 it is 2.3, but a smaller eta will do.",
     },
 )
 
 
-def ahead(x0_hat, before, lam, lam_before, lam_s):
-    """The estimate of x0 in the middle of the step from lam to lam_s."""
-    slope = (x0_hat - before) / (lam - lam_before)
-    return x0_hat + slope * (lam_s - lam) / 2
+def noise_ratios(n, top, bottom, rho):
+    """(n + 1,) ratios sigma / alpha, from top down to bottom, and then 0."""
+    k = torch.arange(n) / (n - 1)
+    ratios = (top ** (1 / rho) + k * (bottom ** (1 / rho) - top ** (1 / rho))) ** rho
+    return torch.cat([ratios, torch.zeros(1)])
 
 
-def _backwards(x0_hat, before, lam, lam_before, lam_s):
-    return x0_hat - (x0_hat - before) / (lam - lam_before) * (lam_s - lam) / 2
+def _no_data(n, top, bottom, rho):
+    return noise_ratios(n, top, bottom, rho)[:-1]
 
 
-def _to_the_end(x0_hat, before, lam, lam_before, lam_s):
-    return x0_hat + (x0_hat - before) / (lam - lam_before) * (lam_s - lam)
+def _upwards(n, top, bottom, rho):
+    return torch.cat([noise_ratios(n, bottom, top, rho)[:-1], torch.zeros(1)])
 
 
-def _even_steps(x0_hat, before, lam, lam_before, lam_s):
-    return x0_hat + (x0_hat - before) / 2
+def _one_short(n, top, bottom, rho):
+    return torch.cat([noise_ratios(n + 1, top, bottom, rho)[:-2], torch.zeros(1)])
 
 
-def _from_before(x0_hat, before, lam, lam_before, lam_s):
-    return before + (x0_hat - before) / (lam - lam_before) * (lam_s - lam) / 2
+def _even(n, top, bottom, rho):
+    return noise_ratios(n, top, bottom, 1)
 
 
-def _estimates():
-    generator = torch.Generator().manual_seed(1)
-    times = [(1, (0.0, -1.0, 0.5)), (4, (1.0, 0.6, 2.6))]
-    return [(*torch.randn(2, n, 2, generator=generator), *lams) for n, lams in times]
+def _root_twice(n, top, bottom, rho):
+    return noise_ratios(n, top, bottom, 1 / rho)
+
+
+def _even_logarithms(n, top, bottom, rho):
+    return torch.cat([torch.linspace(math.log(top), math.log(bottom), n).exp(), torch.zeros(1)])
+
+
+def _grids():
+    return [(5, 80.0, 0.01, 7.0), (3, 30.0, 0.05, 3.0), (2, 1000.0, 0.1, 1.0), (8, 4.0, 0.5, 2.0)]
 
 
 exercise(
     "04.5",
     level=2,
-    solution=ahead,
-    inputs=_estimates,
-    task=r"Write `ahead`, the memory of 2M: draw a line through the last two estimates, `before` at "
-    r"$\lambda_\mathrm{before}$ and `x0_hat` at $\lambda$, and read it off in the middle of the "
-    r"coming step, which ends at $\lambda_s$.",
-    hint="Slope first: how much the estimate changed, over how far lam went. The middle of the step "
-    "lies half a step beyond lam.",
+    solution=noise_ratios,
+    inputs=_grids,
+    task=r"The compromise of Karras et al. (2022): take the root $\rho$ of the ratio $\sigma / \alpha$, make `n` values of "
+    "it in even steps from `top` to `bottom`, both included, and raise them to the power again; after them comes 0. Write "
+    "`noise_ratios`, `n + 1` numbers. **Then look**: `ts = torch.atan(noise_ratios(10, 30, 0.01, rho)) / math.acos(1e-3)` makes a "
+    "grid for the cosine schedule. Draw the roll of `heun` with it for a `rho` of 1, 3 and 7. How many points of a thousand lie off the roll with each?",
+    hint="`torch.linspace` makes even steps between two roots; both ends are among the `n`.",
     wrong={
-        _backwards: "the line is followed forwards, in the direction of the last change: a plus.",
-        _to_the_end: "that is the line at the end of the step; the average lies in its middle.",
-        _even_steps: "this is right only if both steps are equally long in lam.",
-        _from_before: "the line starts from the newest estimate, x0_hat.",
+        _no_data: "the 0 at the end is missing: the last step has to reach the data.",
+        _upwards: "noise falls while we generate: from top down to bottom.",
+        _one_short: "bottom itself is among the n values; the 0 comes after it.",
+        _root_twice: "first the root, ** (1 / rho), then the power, ** rho, not the other way about.",
+        _even_logarithms: "these are even steps of the logarithm, the log-SNR grid: rho is not used.",
+        _even: "these are even steps of the ratio itself: take the root first.",
     },
 )
 
