@@ -3,6 +3,7 @@
 import functools
 import inspect
 import itertools
+import re
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ _ON_NUMBERS = {
     "`{}` is off by one: 1 too large.": lambda a: a + 1,
     "`{}` is off by one: 1 too small.": lambda a: a - 1,
 }
+_WHOLE = re.compile("off by one|plays no part|twice")
 _ON_TENSORS = {
     "`{}` is transposed.": lambda a: a.mT,
     "`{}` is shifted by one.": lambda a: a.roll(1, 0),
@@ -66,6 +68,8 @@ def changes(parameters, inputs, coarse=False):
             yield from _of_a_function(name, place, places, kinds)
         elif kinds[name] in ("number", "tensor", "numbers") and not coarse:
             on = _ON_NUMBERS | (_ON_TENSORS if kinds[name] == "tensor" else {})
+            if isinstance(_at(inputs[0], place), int):  # a count, a place: what else could it be?
+                on = {sentence: on[sentence] for sentence in on if _WHOLE.search(sentence)}
             for sentence, change in on.items():
                 yield sentence.format(name), _change(place, functools.partial(_on_all, change))
     for a, b in itertools.permutations(places, 2):

@@ -27,7 +27,8 @@ def _two_estimates():
     generator = torch.Generator().manual_seed(0)
     sizes = (4, 2), (4, 2), (4, 2), (3, 1, 5, 5)
     return [
-        (*torch.randn(2, *size, generator=generator), w) for size, w in zip(sizes, (0, 1, 3, 1.5))
+        (*torch.randn(2, *size, generator=generator), w)
+        for size, w in zip(sizes, (0.0, 1.0, 3.0, 1.5))
     ]
 
 
