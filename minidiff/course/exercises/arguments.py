@@ -80,7 +80,8 @@ def changes(parameters, inputs, coarse=False):
 def left_out(parameters, inputs):
     """(name, the change that sets it to 0) of each number and tensor; tensors first."""
     places = _places(parameters, inputs[0])
-    kinds = {name: _kind(_at(inputs[0], place)) for name, place in places.items()}
+    values = {name: _at(inputs[0], place) for name, place in places.items()}
+    kinds = {name: _kind(value) for name, value in values.items() if not isinstance(value, int)}
     for wanted in ("tensor", "function", "number"):
         for name in (n for n, kind in kinds.items() if kind == wanted):
             change = functools.partial(_on_all, lambda a: 0 * a)
