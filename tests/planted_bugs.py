@@ -151,6 +151,20 @@ BUGS = [
         "return {}",
         "test_viz.py",
     ),
+    Bug(
+        "every row of a prompt with one seed",
+        "cli/placeholders.py",
+        "seed = before[prompt] if seed is None else seed",
+        "seed = 0 if seed is None else seed",
+        "test_placeholders.py",
+    ),
+    Bug(
+        "a variation that is larger than noise",
+        "studio/shots.py",
+        "angle.cos() * noise_of(shot.of[0], shape)",
+        "noise_of(shot.of[0], shape)",
+        "test_studio.py",
+    ),
 ]
 
 
