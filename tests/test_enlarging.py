@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from minidiff import cosine, editing, pretrained, recipes
-from minidiff.codecs import Pixels
+from minidiff.codecs import Details, Pixels
 from minidiff.conditions import TextEncoder, Tokenizer
 from minidiff.data.scenes import COMMON, crops, held_out
 from minidiff.denoiser import Denoiser
@@ -86,10 +86,9 @@ def test_what_the_network_is_shown(enlarger, monkeypatch):
         seen.clear()
         editing.enlarge(enlarger, small, strength=strength, seed=3)
         *_, shown, told = seen[0]
-        alpha, sigma = cosine(torch.tensor(strength))
-        noise = shown - alpha * (2 * small - 1)
-        assert torch.equal(told, torch.full((2,), strength, dtype=torch.float64))
-        assert noise.std().item() == pytest.approx(sigma.item(), rel=0.05, abs=1e-6)
+        noise = shown - (2 * small - 1)
+        assert torch.allclose(told, torch.full((2,), strength, dtype=torch.float64))
+        assert noise.std().item() == pytest.approx(strength, rel=0.05, abs=1e-6)
         if strength:
             start = torch.randn(3, 64, 80, generator=torch.Generator().manual_seed(3))
             both = torch.stack([noise[0].flatten(), start.flatten()[: noise[0].numel()].double()])
@@ -122,11 +121,29 @@ def test_the_loss_noises_the_small_picture_and_says_how_much(enlarger, monkeypat
         loss((pieces, small, ["a fox"] * 64), generator, 0, None)
     x0, t, eps, _, _, shown, told = seen[0]
     assert torch.equal(shown, seen[1][5]) and torch.equal(eps, seen[1][2])
-    assert torch.equal(x0, 2 * pieces - 1) and t.shape == (64,)
-    assert 0 <= told.min() and told.max() <= 0.5 and told.std() > 0.1
-    alpha, sigma = cosine(told)
-    left = (shown - 0.5 * alpha[:, None, None, None]).flatten(1)
-    assert torch.allclose(left.std(1) / sigma, torch.ones(64).double(), atol=0.25)
+    assert torch.equal(x0, Details(shown, told).encode(pieces)) and t.shape == (64,)
+    assert 0 <= told.min() and told.max() <= 0.4 and told.std() > 0.05
+    spread = (shown - 0.5).flatten(1).std(1)
+    assert torch.allclose(spread / told, torch.ones(64).double(), atol=0.25)
+
+
+def test_details_are_what_interpolation_leaves_out():
+    large, strength = pictures(3, 16, 24), torch.tensor([0.0, 0.1, 0.4], dtype=torch.float64)
+    small = 2 * F.avg_pool2d(large, 2) - 1
+    codec = Details(small, strength)
+    assert torch.allclose(codec.decode(codec.encode(large)), large, atol=1e-9)
+    nothing = codec.decode(torch.zeros_like(large))
+    smooth = F.interpolate((small + 1) / 2, scale_factor=2, mode="bicubic").clamp(0, 1)
+    assert torch.allclose(nothing, smooth, atol=1e-9)
+    assert (codec.encode(large)[0].std() > codec.encode(large)[2].std()) and codec.range is None
+
+
+def test_details_of_scenes_have_about_unit_variance():
+    pieces, small, _ = crops.crop_data()(64, torch.Generator().manual_seed(0))
+    for value in (0.0, 0.1, 0.4):
+        strength, eps = torch.full((64,), value), torch.randn(small.shape)
+        noised, _ = enlarging.under_noise(2 * small - 1, strength, eps)
+        assert 0.7 < Details(noised, strength).encode(pieces).std() < 1.3
 
 
 def test_pieces_are_cut_from_scenes_and_shrunk():

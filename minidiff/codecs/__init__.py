@@ -1,7 +1,8 @@
 """Codecs: `encode` from what a person looks at to what the diffusion works on, `decode` back."""
 
 from .autoencoder import Autoencoder
+from .details import Details
 from .frames import PerFrame
 from .pixels import Pixels, Scaled
 
-__all__ = ["Autoencoder", "PerFrame", "Pixels", "Scaled"]
+__all__ = ["Autoencoder", "Details", "PerFrame", "Pixels", "Scaled"]

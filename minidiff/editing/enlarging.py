@@ -5,8 +5,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..checks import check_number
+from ..codecs import Details
 from ..codecs.tiles import by_tiles
-from ..denoiser import noising
+from ..denoiser import append_dims
 from ..errors import UserError
 from ..model import Model
 from ..samplers import last
@@ -43,25 +44,33 @@ class Beside(nn.Module):
         return by_tiles(convert, both, 1, 2, TILE, MARGIN)
 
 
+def under_noise(small, strength, eps):
+    """Small pictures (B, C, H, W) with noise over them, of the standard deviations `strength` (B,).
+
+    Returns both as a network takes them.
+    """
+    strength = strength.to(small)
+    return small + append_dims(strength, small) * eps.to(small), strength
+
+
 def beside(model, pictures, strength=0.1, seed=0):
     """The model that paints `pictures` (B, C, H, W) in 0..1 at twice their size, from B prompts.
 
-    strength: how much noise is laid over them, a time of the schedule, so that it need not copy
-    their faults (Ho et al. 2022, section 4); that noise comes from `seed`, as `enlarge`'s. UserError for a
+    strength: the standard deviation of noise that is laid over them, so that it need not copy their
+    faults (Ho et al. 2022, section 4); that noise comes from `seed`, as `enlarge`'s. UserError for a
     model that does not enlarge.
     """
     if not hasattr(model.denoiser.net, "told"):
         raise UserError('model must be one that enlarges, such as minidiff.load("enlarge")')
-    strength = check_number("strength", strength, 0, 1)
+    check_number("strength", strength, 0, 1)
     small = encoded(model, pictures)
     generators = [generator_at(each, 2) for each in seeds_from(seed, len(small))]
     eps = torch.stack([torch.randn(small.shape[1:], generator=each) for each in generators])
-    small = noising(model.schedule, small, torch.tensor(strength), eps.to(small))
-    told = torch.full((len(small),), strength, device=small.device, dtype=small.dtype)
+    small, told = under_noise(small, torch.full((len(small),), float(strength)), eps)
     shape = (small.shape[1], *(2 * side for side in small.shape[2:]))
     settings = dict(w=model.w, steps=model.steps, sampler=model.sampler, grid=model.grid)
     denoiser = Beside(model.denoiser, small, told)
-    return Model(denoiser, model.encoder, model.codec, shape, **settings)
+    return Model(denoiser, model.encoder, Details(small, told), shape, **settings)
 
 
 @torch.no_grad()

@@ -1,12 +1,17 @@
-"""A network that paints a picture at twice the size, beside the small one."""
+"""A network that paints what a picture lacks at twice its size."""
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ..errors import UserError
-from .layers import time_features
+from .layers import PlaceNorm, time_features
 from .unet import UNet, fully_convolutional
+
+
+def enlarged(small):
+    """Pictures (B, C, H, W) at twice their size, by a smooth surface through their pixels."""
+    return F.interpolate(small, scale_factor=2, mode="bicubic")
 
 
 class Enlarger(nn.Module):
@@ -14,7 +19,7 @@ class Enlarger(nn.Module):
 
     forward: x (B, C, 2 H, 2 W), t (B,), tokens (B, L, token_width), mask (B, L), small (B, C, H, W),
     strength (B,) -> (B, C, 2 H, 2 W). The small picture, enlarged smoothly, stands beside x as more
-    channels. strength: how much noise was laid over it, a time of the schedule. Words and strength
+    channels. strength: the standard deviation of the noise that was laid over it. Words and strength
     join the time in every block; all else are convolutions, so that any size fits.
     """
 
@@ -23,7 +28,7 @@ class Enlarger(nn.Module):
         self.channels, self.width, self.widths = channels, width, tuple(widths)
         self.depth, self.patch, self.token_width = depth, patch, token_width
         net = UNet(2 * channels, width, widths, depth, patch, token_width)
-        self.net = fully_convolutional(net)
+        self.net = fully_convolutional(net, PlaceNorm)
         self.told = nn.Sequential(
             nn.Linear(token_width, token_width), nn.SiLU(), nn.Linear(token_width, token_width)
         )
@@ -35,10 +40,9 @@ class Enlarger(nn.Module):
     def forward(self, x, t, tokens, mask, small=None, strength=None):
         if small is None:
             raise UserError("small must be the picture to enlarge, got none: see editing.enlarge")
-        large = F.interpolate(small, scale_factor=2, mode="bicubic")
         share = mask.to(tokens) / mask.sum(1, keepdim=True)
         words = share[:, None] @ tokens  # (B, 1, D)
         noise = self.told(time_features(strength, self.token_width).to(tokens))[:, None]
         said = torch.cat([words, noise], 1)
         every = torch.ones(said.shape[:2], dtype=torch.bool, device=said.device)
-        return self.net(torch.cat([x, large], 1), t, said, every)[:, : self.channels]
+        return self.net(torch.cat([x, enlarged(small)], 1), t, said, every)[:, : self.channels]

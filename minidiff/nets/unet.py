@@ -129,17 +129,17 @@ class FullyConvolutionalUNet(UNet):
         fully_convolutional(self)
 
 
-def fully_convolutional(net):
+def fully_convolutional(net, norm=lambda channels: nn.Identity()):
     """The same network, without attention and group norms from here on.
 
     What is left are convolutions, so each place hears its surroundings alone, a picture may have
     any size, and a part of it is denoised as it would be within the whole. Tokens, if it takes any,
-    are heard by their average alone.
+    are heard by their average alone. norm(channels): what stands in place of a group norm.
     """
     for module in list(net.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.GroupNorm):
-                setattr(module, name, nn.Identity())
+                setattr(module, name, norm(child.num_channels))
             elif isinstance(child, Attention):
                 setattr(module, name, NoAttention())
     return net

@@ -2,9 +2,10 @@
 
 import torch
 
-from ..codecs import Pixels
+from ..codecs import Details, Pixels
 from ..data.scenes.crops import CROP, crop_data
-from ..denoiser import Denoiser, noising
+from ..denoiser import Denoiser
+from ..editing.enlarging import under_noise
 from ..model import Model
 from ..nets import Enlarger
 from ..samplers import dpmpp_2m
@@ -12,11 +13,11 @@ from ..schedules import cosine, uniform_grid
 from ..training import channels_last
 from .recipe import Recipe
 
-STRONGEST = 0.5  # the most noise that is laid over the small picture, as a time of the schedule
+STRONGEST = 0.4  # the standard deviation of the most noise that is laid over the small picture
 
 
 def enlarger(scenes):
-    """1.2 million numbers that paint pixels beside a small picture; the encoder of scenes is fixed."""
+    """1.2 million numbers that paint details beside a small picture; the encoder of scenes is fixed."""
     denoiser = Denoiser(Enlarger(), cosine)
     encoder = scenes.encoder.requires_grad_(False)
     settings = dict(w=1.0, steps=8, sampler=dpmpp_2m, grid=uniform_grid)
@@ -32,13 +33,12 @@ def beside_noised(model):
 
     def loss(batch, generator, step, average):
         pieces, small, captions = batch
-        x0, small = model.codec.encode(pieces), model.codec.encode(small)
         strength = STRONGEST * torch.rand(len(small), generator=generator)
-        eps = torch.randn(small.shape, generator=generator).to(small)
-        small = noising(model.schedule, small, strength, eps)
+        eps = torch.randn(small.shape, generator=generator)
+        small, strength = under_noise(model.codec.encode(small), strength, eps)
+        x0 = Details(small, strength).encode(pieces)
         noise = model.denoiser.draw_noise(x0.shape, generator)
-        cond = (*model.encoder(captions), small, strength.to(small))
-        return model.denoiser.loss_at(x0, *noise, *cond)
+        return model.denoiser.loss_at(x0, *noise, *model.encoder(captions), small, strength)
 
     return loss
 
@@ -47,8 +47,8 @@ RECIPES = {
     "enlarge": Recipe(
         enlarger,
         crop_data,
-        400_000,
-        dict(batch=32, lr=2e-3, decay=0.9995, prepare=channels_last, bf16=True),
+        200_000,
+        dict(batch=16, lr=1e-3, decay=0.9995, prepare=channels_last, bf16=True),
         needs=("scenes",),
         loss=beside_noised,
     )
