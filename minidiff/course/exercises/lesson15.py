@@ -5,7 +5,6 @@ import torch.nn.functional as F
 
 from minidiff.course.exercises import exercise
 from minidiff.denoiser import append_dims
-from minidiff.schedules import DDPM, cosine, flow
 
 
 def sharpness(pictures):
@@ -57,61 +56,65 @@ exercise(
 )
 
 
-def laid_under(small, strength, eps, schedule):
-    """The small pictures (B, C, H, W) with noise laid over each as strongly as (B,) says."""
-    alpha, sigma = (append_dims(value, small) for value in schedule(strength))
-    return alpha * small + sigma * eps
+def details(large, small, strength):
+    """What interpolation leaves out, as a share of sqrt(0.1^2 + strength^2), strength (B,)."""
+    base = F.interpolate(small, scale_factor=2, mode="bicubic")
+    return (large - base) / append_dims((0.1**2 + strength**2).sqrt(), large)
 
 
-def _noise_added(small, strength, eps, schedule):
-    return small + append_dims(strength, small) * eps
+def _taken_from_the_small(large, small, strength):
+    return -details(large, small, strength)
 
 
-def _not_shrunk(small, strength, eps, schedule):
-    return small + append_dims(schedule(strength)[1], small) * eps
+def _not_divided(large, small, strength):
+    return large - F.interpolate(small, scale_factor=2, mode="bicubic")
 
 
-def _swapped(small, strength, eps, schedule):
-    return laid_under(eps, strength, small, schedule)
+def _sum_of_both(large, small, strength):
+    return _not_divided(large, small, strength) / append_dims(0.1 + strength, large)
 
 
-def _first_strength(small, strength, eps, schedule):
-    return laid_under(small, strength[:1].expand(len(strength)), eps, schedule)
+def _variance(large, small, strength):
+    return _not_divided(large, small, strength) / append_dims(0.1**2 + strength**2, large)
 
 
-def _always_cosine(small, strength, eps, schedule):
-    return laid_under(small, strength, eps, cosine)
+def _repeated(large, small, strength):
+    base = F.interpolate(small, scale_factor=2)
+    return (large - base) / append_dims((0.1**2 + strength**2).sqrt(), large)
 
 
-def _smalls():
+def _first_strength(large, small, strength):
+    return details(large, small, strength[:1].expand(len(strength)))
+
+
+def _sizes():
     generator = torch.Generator().manual_seed(1)
     cases = []
-    for n, shape, schedule in (
-        (4, (3, 8, 8), cosine),
-        (3, (1, 4, 6), flow),
-        (2, (3, 4, 4), DDPM()),
-    ):
+    for n, channels, height, width in ((4, 3, 8, 6), (2, 1, 5, 4)):
+        large = torch.randn(n, channels, 2 * height, 2 * width, generator=generator)
+        small = torch.randn(n, channels, height, width, generator=generator)
         strength = torch.rand(n, generator=generator) / 2
         strength[0] = 0
-        small, eps = torch.randn(2, n, *shape, generator=generator)
-        cases.append((small, strength, eps, schedule))
+        cases.append((large, small, strength))
     return cases
 
 
 exercise(
     "15.2",
-    level=1,
-    solution=laid_under,
-    inputs=_smalls,
-    task="Write `laid_under`: what the second stage is shown in training. Each small picture is noised "
-    "by its own strength, a time of the schedule, as in lesson 01.",
-    hint="`schedule(strength)` gives two numbers a picture, (B,); `[:, None, None, None]` makes them fit.",
+    level=2,
+    solution=details,
+    inputs=_sizes,
+    task="Write `details`, this model's $x_0$: the large pictures minus the small ones, enlarged by "
+    "`bicubic` interpolation, divided by the size that is to be expected, "
+    "$\\sqrt{0.1^2 + n^2}$. Each picture has its own strength $n$.",
+    hint="`strength[:, None, None, None]` has an entry for each picture, and fits (B, C, H, W).",
     wrong={
-        _noise_added: "the strength is a time: ask the schedule how much noise and how much picture.",
-        _not_shrunk: "the picture shrinks as well: alpha times the picture.",
-        _swapped: "alpha goes with the picture and sigma with the noise.",
+        _taken_from_the_small: "large minus small: what the small one lacks.",
+        _not_divided: "divide by the size that is to be expected.",
+        _sum_of_both: "two independent parts: their squares add, not they themselves.",
+        _variance: "divide by the standard deviation, the root of the variance.",
+        _repeated: "`bicubic` lays a smooth surface; this repeats each pixel.",
         _first_strength: "each picture has a strength of its own.",
-        _always_cosine: "use the schedule that is given.",
     },
 )
 

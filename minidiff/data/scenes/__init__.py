@@ -131,9 +131,12 @@ def spots(rng, thing, place, size, count):
     return tuple((round(float(a)), round(float(b))) for a, b in zip(x, y))
 
 
-def draw(scene, generator):
-    """The scene painted: (3, 64, 64) uint8. The facts are the scene's, details the generator's."""
-    return torch.from_numpy(paint(scene, painter(generator)).transpose(2, 0, 1).copy())
+def draw(scene, generator, scale=1):
+    """The scene painted: (3, 64, 64) uint8, or twice as large at scale 2.
+
+    The facts are the scene's, details the generator's; the same give the same picture at either scale.
+    """
+    return torch.from_numpy(paint(scene, painter(generator), scale).transpose(2, 0, 1).copy())
 
 
 def describe(scene, generator, mention=MENTION, vague=0.06):
