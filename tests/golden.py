@@ -29,6 +29,7 @@ PROMPTS = {  # one that says something and one that does not
     "scenes": ["a red fox in snow", ""],
     "scenes-fast": ["a red fox in snow", ""],
     "clips-digits": ["a seven moving left fast", ""],
+    "enlarge": ["a red fox in snow", ""],
 }
 
 
@@ -51,10 +52,13 @@ def answer(name, dtype=torch.float32):
     if isinstance(model, Autoencoder):
         x0 = model.encode(torch.rand(1, 3, 32, 32, generator=generator).to(dtype))
         return torch.cat([x0.flatten(), model.decode(x0).flatten()]).float()
-    # Parts of photographs are as good as the whole, and keep the file small.
-    shape = (3, 16, 16) if name.startswith("photo") else model.shape
+    # Parts of large pictures are as good as the whole, and keep the file small.
+    shape = (3, 16, 16) if name.startswith(("photo", "enlarge")) else model.shape
     x, t = torch.randn(2, *shape, generator=generator), torch.tensor([0.3, 0.9])
     cond = model.encoder(PROMPTS.get(name, [None] * 2))
+    if name == "enlarge":  # it is shown a small picture, under noise
+        small = torch.randn(2, 3, 8, 8, generator=generator).to(dtype)
+        cond = (*cond, small, torch.tensor([0.0, 0.2]))
     return model.denoiser.net(x.to(dtype), t, *cond).flatten().float()
 
 

@@ -53,7 +53,7 @@ def under_noise(small, strength, eps):
     return small + append_dims(strength, small) * eps.to(small), strength
 
 
-def beside(model, pictures, strength=0.1, seed=0):
+def beside(model, pictures, strength=0.05, seed=0):
     """The model that paints `pictures` (B, C, H, W) in 0..1 at twice their size, from B prompts.
 
     strength: the standard deviation of noise that is laid over them, so that it need not copy their
@@ -75,7 +75,7 @@ def beside(model, pictures, strength=0.1, seed=0):
 
 @torch.no_grad()
 def enlarge(
-    model, pictures, prompts=None, *, seed=0, strength=0.1, w=None, steps=None, sampler=None
+    model, pictures, prompts=None, *, seed=0, strength=0.05, w=None, steps=None, sampler=None
 ):
     """Pictures (B, 3, H, W) in 0..1 at twice their size, (B, 3, 2 H, 2 W), of any H and W.
 

@@ -98,9 +98,9 @@ def add(command):
     new.add_argument(
         "--strength",
         type=share,
-        default=0.1,
+        default=0.05,
         metavar="S",
-        help="noise laid over the picture first, 0 to 0.5: more invents more (default: 0.1)",
+        help="noise laid over the picture first, 0 to 0.5: more invents more (default: 0.05)",
     )
     new.add_argument("-o", dest="out", required=True, metavar="PATH", help="a .png")
     device_of(new)
