@@ -208,6 +208,9 @@ def test_each_button_paints_what_it_says(live):
     ask(made, action="blend", numbers=[0, 1])
     ask(made, action="grid", numbers=[0], across="steps", values="1, 2")
     assert [shot.steps for shot, _ in made.made[-2:]] == [1, 2] and sent[-1]["said"] == ""
+    ask(made, action="grid", numbers=[0], across="seed", values="1,2", down="steps", others="1,2")
+    table = [(shot.seed, shot.steps) for shot, _ in made.made[-4:]]
+    assert table == [(1, 1), (2, 1), (1, 2), (2, 2)] and sent[-1]["said"] == ""
     # no seed is drawn twice for one prompt and way
     told = [shot for shot, _ in made.made]
     assert len(set(told)) >= len(told) - 1  # the grid's first is the picture itself

@@ -106,9 +106,19 @@ def asked_shots(message, made):
             raise UserError("two pictures must be marked to be blended")
         return [shots.blend(*picked, share) for share in (0.2, 0.4, 0.6, 0.8)]
     if action == "grid":
-        values = [value_of(message["across"], text) for text in str(message["values"]).split(",")]
-        return shots.grid(shot, message["across"], values)[0]
+        return [each for row in asked_grid(shot, message) for each in row]
     raise UserError(f"action {action!r} is unknown")
+
+
+def asked_grid(shot, message):
+    """Rows of Shots: across values of one setting and, if the page names one, down those of another."""
+
+    def values(name, text):
+        return [value_of(name, each) for each in str(text).split(",")]
+
+    across, down = message["across"], message.get("down") or None
+    rows = values(down, message["others"]) if down else (None,)
+    return shots.grid(shot, across, values(across, message["values"]), down, rows)
 
 
 def slowly(shot):

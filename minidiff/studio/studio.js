@@ -19,6 +19,7 @@ function render({ model, el }) {
   const shots = new Map(); // by number
   const past = []; // rows of numbers that were shown before
   let [row, busy, timer, marked, holes] = [[], false, null, new Set(), new Map()];
+  let [columns, wanted] = [0, 0]; // of a table of values, 0 for as many as fit; those of the one asked for
 
   el.classList.add("minidiff-studio");
   el.setAttribute("data-lm-suppress-shortcuts", "true");
@@ -42,11 +43,16 @@ function render({ model, el }) {
   };
   const four = button("Paint four", paintFour);
   four.className = "ask";
-  const back = button("Undo", () => { if (past.length) { row = past.pop(); show(); } });
+  const back = button("Undo", () => { if (past.length) { [row, columns] = [past.pop(), 0]; show(); } });
   const mix = button("Blend the two marked", () => ask({ action: "blend", numbers: [...marked] }));
   const across = choice(["seed", "steps", "guidance", "prompt"]);
   const values = element("input", { type: "text", value: "1, 2, 4, 8", "aria-label": "Values" });
-  const table = button("Try values", () => ask({ action: "grid", numbers: row.slice(0, 1), across: across.value, values: values.value }));
+  const down = choice(["nothing", "seed", "steps", "guidance", "prompt"]);
+  const others = element("input", { type: "text", value: "0, 1", "aria-label": "Values of the other" });
+  const table = button("Try values", () => {
+    const second = down.value === "nothing" ? {} : { down: down.value, others: others.value };
+    ask({ action: "grid", numbers: row.slice(0, 1), across: across.value, values: values.value, ...second });
+  });
   const folder = element("input", { type: "text", value: "pictures" });
   const save = button("Save all", () => ask({ action: "save", folder: folder.value }));
   const now = element("div", { class: "now", role: "group", "aria-label": "Pictures" });
@@ -56,7 +62,7 @@ function render({ model, el }) {
     element("div", { class: "fields" }, field("Model", models), field("Seed", seed), field("Size", sizes),
       field("Steps", steps), field("Guidance", guidance), field("Avoid", negative)),
     status, now,
-    element("div", { class: "fields" }, back, mix, field("First picture with", across), values, table,
+    element("div", { class: "fields" }, back, mix, field("First picture with", across), values, field("and down", down), others, table,
       field("Folder", folder), save),
     strip,
   );
@@ -77,6 +83,7 @@ function render({ model, el }) {
   function ask(message) {
     if (busy) return say("still painting: one wish at a time");
     busy = true;
+    wanted = message.action === "grid" ? message.values.split(",").length : 0;
     if (message.action !== "hello" && message.action !== "save") {
       past.push(row);
       marked = new Set();
@@ -139,11 +146,13 @@ function render({ model, el }) {
     const place = held && held.closest("figure") && [...held.closest("figure").querySelectorAll("button, input")].indexOf(held);
     const at = held && held.closest("figure")?.dataset.number;
     now.replaceChildren(...row.map(figure));
+    now.classList.toggle("table", columns > 0);
+    now.style.setProperty("--columns", columns);
     if (at !== undefined && at !== false) { // the key that was pressed stays under the finger
       now.querySelector(`[data-number="${at}"]`)?.querySelectorAll("button, input")[place]?.focus();
     }
     strip.replaceChildren(...[...shots].map(([number, shot]) => {
-      const back = button("", () => { past.push(row); row = [number]; show(); });
+      const back = button("", () => { past.push(row); [row, columns] = [[number], 0]; show(); });
       back.append(element("img", { src: `data:image/png;base64,${shot.data}`, alt: "" }));
       back.setAttribute("aria-label", `number ${number + 1}: ${shot.prompt}, ${shot.told}`);
       return back;
@@ -154,6 +163,7 @@ function render({ model, el }) {
   function heard(message) {
     if (message.kind === "shot") {
       shots.set(message.number, message);
+      columns = wanted;
       row = message.row.length ? message.row : [...shots.keys()].slice(-4);
       if (busy) wait();
     } else {

@@ -116,6 +116,16 @@ def test_every_button(studio, way, shots, tmp_path):
     tool.page.get_by_label("First picture with").select_option("seed")
     tool.press("Try values", way)
     assert [shot.seed for shot, _ in tool.studio.made[-4:]] == [1, 2, 4, 8]
+    tool.press("Undo", way)
+    tool.page.get_by_label("Values", exact=True).fill("3, 5")
+    tool.page.get_by_label("and down").select_option("prompt")
+    tool.page.get_by_label("Values of the other").fill("a fox, a blue cat")
+    tool.press("Try values", way)
+    table = [(shot.prompt, shot.seed) for shot, _ in tool.studio.made[-4:]]
+    assert table == [("a fox", 3), ("a fox", 5), ("a blue cat", 3), ("a blue cat", 5)]
+    tops = [box.bounding_box()["y"] for box in tool.page.locator("figure").all()]
+    assert tops[0] == tops[1] < tops[2] == tops[3]  # two rows of two
+    tool.page.screenshot(path=shots / f"studio-table-{way}.png", full_page=True)
     tool.page.get_by_label("Folder").fill(str(tmp_path / "kept"))
     tool.press("Save all", way)
     assert f"{len(tool.studio.made)} pictures in" in tool.says()
