@@ -9,7 +9,13 @@ from functools import partial
 from inspect import isroutine, signature
 
 from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
-from ..conditions import LabelEncoder, MotionEncoder, TextEncoder, Tokenizer, Unconditional
+from ..conditions import (
+    LabelEncoder,
+    MotionEncoder,
+    TextEncoder,
+    Tokenizer,
+    Unconditional,
+)
 from ..denoiser import Denoiser
 from ..errors import UserError
 from ..model import Model

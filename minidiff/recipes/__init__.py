@@ -1,6 +1,6 @@
 """Recipes: how each shipped model is made; names are looked up at the command line."""
 
-from . import clips, codec, digits, enlarge, fast, judges, photos, points, scenes
+from . import clips, codec, digits, enlarge, fast, judges, photos, points, scenes, shared
 from .digits import digit_data, digit_model, digit_text_model, labelled
 from .points import point_data, point_model
 from .recipe import Recipe
@@ -16,6 +16,7 @@ RECIPES = {
     **enlarge.RECIPES,
     **photos.RECIPES,
     **judges.RECIPES,
+    **shared.RECIPES,
 }
 
 __all__ = [
