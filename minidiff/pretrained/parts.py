@@ -12,6 +12,7 @@ from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
 from ..conditions import (
     LabelEncoder,
     MotionEncoder,
+    SharedSpace,
     TextEncoder,
     Tokenizer,
     Unconditional,
@@ -38,7 +39,7 @@ PARTS = {
     for part in (
         *(Model, Denoiser, DDPM, LogSnrTimes),
         *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet, Enlarger),
-        *(LabelEncoder, TextEncoder, MotionEncoder, Tokenizer, Unconditional),
+        *(LabelEncoder, TextEncoder, MotionEncoder, SharedSpace, Tokenizer, Unconditional),
         *(Pixels, Scaled, Autoencoder, PerFrame),
     )
 }

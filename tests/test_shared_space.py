@@ -1,0 +1,111 @@
+"""Pictures and captions as vectors of one space: the loss against its formula, twins, bad input."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+
+from minidiff import recipes
+from minidiff.conditions import SharedSpace, TextEncoder, Tokenizer, info_nce
+from minidiff.data import scenes
+from minidiff.data.scenes import twins
+from minidiff.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def space():
+    torch.manual_seed(0)
+    text = TextEncoder(Tokenizer(("a", "red", "fox", "cat"), 5), 16, depth=1)
+    return SharedSpace(text, width=8, channels=(8, 8, 16)).eval()
+
+
+def unit(n, width, seed):
+    vectors = torch.randn(n, width, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(vectors, dim=1)
+
+
+def test_info_nce_is_its_formula():
+    pictures, texts, scale = unit(5, 7, 0), unit(5, 7, 1), torch.tensor(10.0)
+    scores = (scale * pictures @ texts.T).double()
+    chance = scores.exp()
+    own = chance.diagonal()
+    wanted = -((own / chance.sum(1)).log() + (own / chance.sum(0)).log()) / 2
+    assert torch.allclose(info_nce(pictures, texts, scale).double(), wanted, atol=1e-5)
+
+
+def test_pairs_that_fit_cost_less_than_pairs_that_do_not():
+    pictures = unit(6, 16, 0)
+    right = info_nce(pictures, pictures, 20.0)
+    wrong = info_nce(pictures, pictures.roll(1, 0), 20.0)
+    assert right.max() < 0.1 < wrong.min()
+    assert info_nce(pictures, pictures, 0.0).mean().item() == pytest.approx(np.log(6), abs=1e-5)
+
+
+def test_both_encoders_give_unit_vectors_of_one_width(space):
+    pictures = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for vectors in (space.of_pictures(pictures), space.of_prompts(["a fox", "", "a red cat"])):
+            assert vectors.shape == (3, 8)
+            assert torch.allclose(vectors.norm(dim=1), torch.ones(3), atol=1e-5)
+        alone = space.of_prompts(["a fox"])  # padding says nothing
+        assert torch.allclose(space.of_prompts(["a fox", "a red cat"])[:1], alone, atol=1e-5)
+    assert space.scale.item() == pytest.approx(1 / 0.07, rel=1e-5)
+
+
+def test_the_temperature_learns_and_has_a_limit(space):
+    pictures = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    space.loss(pictures, ["a fox", "a cat", "a red fox", "a red cat"]).mean().backward()
+    assert space.log_scale.grad.abs() > 0
+    with torch.no_grad():
+        before = space.log_scale.clone()
+        space.log_scale.fill_(20.0)
+        assert space.scale == 100
+        space.log_scale.copy_(before)
+
+
+def test_pictures_of_another_size_are_refused(space):
+    with pytest.raises(UserError, match=r"pictures must have shape \(B, 3, 64, 64\), got"):
+        space.of_pictures(torch.rand(1, 3, 32, 32))
+
+
+def test_a_twin_differs_in_one_fact_and_is_not_held_out():
+    rng, changed = np.random.default_rng(0), set()
+    for _ in range(200):
+        scene = scenes.invent(rng, False)
+        other = twins.twin(scene, rng)
+        assert not scenes.held_out(other.thing, other.colour, other.place)
+        facts = {
+            field.name
+            for field in fields(scene)
+            if getattr(scene, field.name) != getattr(other, field.name)
+        }
+        if "spots" in facts:  # a number of things, and with it their places and size
+            assert len(scene.spots) != len(other.spots) and facts <= {"spots", "size"}
+            facts = {"count"}
+        assert len(facts) == 1
+        changed |= facts
+    assert changed == set(twins.FACTS)
+
+
+def test_the_stream_is_its_generators_alone():
+    data = twins.twin_data()
+    a, b = (data(6, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert torch.equal(a[0], b[0]) and a[1] == b[1]
+    assert a[0].shape == (6, 3, 64, 64) and len(a[1]) == 6 and 0 <= a[0].min() and a[0].max() <= 1
+
+
+def test_the_recipe_learns():
+    """After a few steps on one batch each picture finds its own caption more often than by chance."""
+    torch.manual_seed(0)
+    space = recipes.RECIPES["contrastive"].model()
+    pictures, captions = twins.twin_data()(16, torch.Generator().manual_seed(0))
+    optimizer = torch.optim.AdamW(space.parameters(), lr=2e-3)
+    losses = []
+    for _ in range(12):
+        loss = space.loss(pictures, captions).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
