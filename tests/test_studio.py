@@ -211,6 +211,10 @@ def test_each_button_paints_what_it_says(live):
     ask(made, action="grid", numbers=[0], across="seed", values="1,2", down="steps", others="1,2")
     table = [(shot.seed, shot.steps) for shot, _ in made.made[-4:]]
     assert table == [(1, 1), (2, 1), (1, 2), (2, 2)] and sent[-1]["said"] == ""
+    mixed = next(k for k, (shot, _) in enumerate(made.made) if shot.way == "blend")
+    ask(made, action="grid", numbers=[mixed], across="prompt", values="a fox, a cat")
+    (fox, first), (cat, second) = made.made[-2:]
+    assert (fox.prompt, cat.prompt) == ("a fox", "a cat") and not torch.equal(first, second)
     # no seed is drawn twice for one prompt and way
     told = [shot for shot, _ in made.made]
     assert len(set(told)) >= len(told) - 1  # the grid's first is the picture itself

@@ -118,7 +118,8 @@ def asked_grid(shot, message):
 
     across, down = message["across"], message.get("down") or None
     rows = values(down, message["others"]) if down else (None,)
-    return shots.grid(shot, across, values(across, message["values"]), down, rows)
+    # of a picture made of others only its own settings: theirs would win over what is tried
+    return shots.grid(shots.plainly(shot), across, values(across, message["values"]), down, rows)
 
 
 def slowly(shot):
