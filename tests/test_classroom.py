@@ -117,7 +117,8 @@ def test_a_sheet_gives_its_points_for_solutions_and_for_nothing_else(path):
     for ex in declared:
         kinds = ("task", "answer", "test")
         task, answer, test = (marks[f"{kind}-{ex.name.replace('.', '-')}"] for kind in kinds)
-        assert ex.task_source == task.source and task.metadata.nbgrader.locked
+        assert task.source.startswith(ex.task_source) and task.metadata.nbgrader.locked
+        assert not ex.sick or ex.sick_source in task.source
         assert test.metadata.nbgrader.points == ex.level and test.metadata.nbgrader.locked
         assert answer.metadata.nbgrader.solution and not answer.metadata.nbgrader.locked
         exec(f"{answer.source}\n{test.source}", dict(namespace))  # noqa: S102

@@ -221,7 +221,7 @@ def test_a_notebook_holds_its_exercises_and_they_need_only_the_setup_cell(path):
             exec(cell.source, namespace)  # noqa: S102
     for ex in (ex for ex in ALL if ex.name[:2] == path.name[:2]):
         assert sources.count(ex.cell_source) == 1
-        for answer, verdict in [(ex.stub, "not attempted yet"), (_answer(ex), "correct")]:
+        for answer, verdict in [(ex.stub, "not attempted"), (_answer(ex), "correct")]:
             out, own = io.StringIO(), dict(namespace)
             with contextlib.redirect_stdout(out):
                 exec(f'{answer}\ncheck("{ex.name}", {ex.solution.__name__})', own)  # noqa: S102

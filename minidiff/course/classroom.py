@@ -112,7 +112,7 @@ def sheet(path):
         tags = ["exercise", f"exercise-{ex.name}"]
         answer = new_code_cell(_with_solution(ex), metadata={"tags": tags})
         cells += [
-            _locked(new_markdown_cell(ex.task_source), f"task-{ex.name}"),
+            _locked(new_markdown_cell(_task(ex)), f"task-{ex.name}"),
             _graded(answer, f"answer-{ex.name}", solution=True),
             _locked(new_code_cell(_tests(ex)), f"test-{ex.name}", grade=True, points=ex.level),
         ]
@@ -157,12 +157,17 @@ def exercises_of(lesson):
     return [ex for ex in all_exercises() if ex.name[:2] == lesson]
 
 
+def _task(ex):
+    """The task, and the code to be mended, for which a sheet's empty stub has no place."""
+    return ex.task_source + (f"\n\n```python\n{ex.sick_source}\n```" if ex.sick else "")
+
+
 def _with_solution(ex):
     """The answer's cell: nbgrader puts its stub in place of what stands between the marks."""
     if ex.is_value:
         head, body = f"{ex.solution.__name__} = (", [f"    {ex.solution()!r}"]
     else:
-        head, body = ex.stub.rsplit("\n", 1)[0], _body(ex.solution)
+        head, body = ex.head.rstrip("\n"), _body(ex.solution)
     region = ["    ### BEGIN SOLUTION", *body, "    ### END SOLUTION"]
     return "\n".join([head, *region, *([")"] if ex.is_value else [])])
 

@@ -34,6 +34,7 @@ class Exercise:
     hint: str
     wrong: dict = field(default_factory=dict)
     rtol: float = 1e-4
+    sick: Callable | None = None
 
     @property
     def is_value(self):
@@ -43,13 +44,26 @@ class Exercise:
     @property
     def stub(self):
         """The code a learner starts from: it runs, and is reported as not attempted."""
-        name, doc = self.solution.__name__, inspect.getdoc(self.solution)
         if self.is_value:
-            return f"{name} = ...  # your answer here"
+            return f"{self.solution.__name__} = ...  # your answer here"
+        if self.sick:
+            return self.sick_source
+        return f"{self.head}    return ...  # your code here"
+
+    @property
+    def sick_source(self):
+        """The code to be mended, under the name that the mended one is to have."""
+        source = inspect.getsource(self.sick).rstrip()
+        return source.replace(f"def {self.sick.__name__}(", f"def {self.solution.__name__}(", 1)
+
+    @property
+    def head(self):
+        """The solution's first line and what it says of itself."""
+        name, doc = self.solution.__name__, inspect.getdoc(self.solution)
         head = f"def {name}{inspect.signature(self.solution)}:\n"
         if doc:
             head += "\n".join(f"    {ln}".rstrip() for ln in f'"""{doc}"""'.splitlines()) + "\n"
-        return head + "    return ...  # your code here"
+        return head
 
     @property
     def cell_source(self):
@@ -68,7 +82,9 @@ class Result:
     message: str
 
 
-def exercise(name, *, level, task, solution, hint, wrong, inputs=lambda: [()], rtol=1e-4):
+def exercise(
+    name, *, level, task, solution, hint, wrong, inputs=lambda: [()], rtol=1e-4, sick=None
+):
     """Declares an exercise in a lesson's module.
 
     name "LL.N": lesson and number. level 1 to 3. task, hint: markdown, a sentence or two.
@@ -77,12 +93,16 @@ def exercise(name, *, level, task, solution, hint, wrong, inputs=lambda: [()], r
     so that a generator is never used up and an in-place edit reaches no other run.
     wrong: {function or value: the one sentence that says what is wrong with it}.
     rtol: tolerance relative to the largest expected number of an array.
+    sick: a function with a fault, the learner's start in place of an empty one.
     """
     if not re.fullmatch(r"\d\d\.\d+", name):
         raise ValueError(f'exercise: name must look like "01.2" (lesson.number), got {name!r}.')
     if level not in (1, 2, 3):
         raise ValueError(f"exercise {name}: level must be 1, 2 or 3, got {level!r}.")
-    new, old = Exercise(name, level, task, solution, inputs, hint, wrong, rtol), _declared.get(name)
+    new, old = (
+        Exercise(name, level, task, solution, inputs, hint, wrong, rtol, sick),
+        _declared.get(name),
+    )
     # The same function again is a reloaded module; another one is a name given twice.
     if old and (old.solution.__module__, old.solution.__name__) != (
         solution.__module__,
@@ -162,6 +182,8 @@ def judge(name, got, inputs=None):
         said = "it returns nothing: end with a `return`, not with a print"
         return Result(NOT_ATTEMPTED, said)
     problem = difference(got, expected, ex.rtol)
+    if problem and ex.sick and not difference(got, outputs(ex.sick, ex.inputs()[:inputs]), ex.rtol):
+        return Result(NOT_ATTEMPTED, "it still does what the sick code does.")
     if problem is None:
         return Result(CORRECT, "that is it." if ex.is_value else "it agrees with the solution.")
     for mistake, sentence in ex.wrong.items():
