@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from minidiff.conditions import LabelEncoder, TextEncoder, Tokenizer
+from minidiff.recipes.digits import labelled
 
 WORDS = "a thin thick seven leaning left right digit".split()
 
@@ -80,3 +81,11 @@ def test_labels():
 def test_bad_labels(label):
     with pytest.raises(ValueError, match="label must be a number from 0 to 9"):
         LabelEncoder(10, 8)([label])
+
+
+def test_one_label_in_ten_is_left_out_of_the_training_data():
+    """Or there would be nothing that guidance could start from."""
+    draw = labelled(torch.zeros(10, 2), torch.arange(10))
+    _, prompts = draw(4000, torch.Generator().manual_seed(0))
+    assert 320 < prompts.count(None) < 480  # four standard deviations
+    assert set(prompts) == {None, *range(10)}

@@ -156,3 +156,9 @@ def test_devices(monkeypatch):
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="this machine has none"):
             get_device("cuda")
+
+
+def test_a_model_samples_with_the_schedule_that_its_denoiser_was_trained_with():
+    for name in ("points", "digits"):
+        model, ts = minidiff.load(name), torch.linspace(0, 1, 11)
+        torch.testing.assert_close(model.schedule(ts), model.denoiser.schedule(ts))
