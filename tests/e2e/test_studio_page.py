@@ -1,10 +1,12 @@
 """The studio's page: every button by mouse and by keyboard, its words, and what it says when it is stuck."""
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
 
+from minidiff.cli.studio import notebook
 from minidiff.studio import page as studio_page
 
 AXE = Path(__file__).with_name("axe") / "axe.min.js"
@@ -202,3 +204,18 @@ def test_it_fits_the_screen_and_a_reader(studio, width, shots):
     tool.page.evaluate(AXE.read_text(encoding="utf-8"))
     found = tool.page.evaluate("axe.run().then((result) => result.violations)")
     assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
+
+
+def test_the_studio_within_jupyterlab(lab, shots):
+    """The page of `minidiff studio`: pictures come back from a kernel."""
+    cell = json.loads(notebook("a red fox in snow"))["cells"][0]
+    lab.write("studio_page", cell["source"])
+    lab.run("studio_page")
+    assert lab.wrong("studio_page") == []
+    page = lab.pages["studio_page"]
+    page.get_by_text("4 made").wait_for()
+    page.get_by_role("button", name="vary a little").first.click()
+    page.get_by_text("8 made").wait_for()
+    page.screenshot(path=shots / "studio-lab.png")
+    assert page.locator(".minidiff-studio figure img").count() == 4
+    lab.close("studio_page")
