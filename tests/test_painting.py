@@ -216,7 +216,8 @@ from minidiff.notebook.painting import paint_mask
 
 mask = torch.zeros(8, 12, dtype=torch.bool)
 mask[2:6, 3:9] = True
-paint_mask(torch.ones(3, 8, 12), lambda mask: 1.0 - mask.expand(3, -1, -1).float(), mask=mask)
+paint_mask(torch.ones(3, 8, 12), lambda mask: 1.0 - mask.expand(3, -1, -1).float(), mask=mask,
+           alt="A white square, and in its middle a black rectangle.")
 """
 
 

@@ -5,13 +5,20 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import UserError
-from .layers import PlaceNorm, time_features
+from .layers import time_features
 from .unet import UNet, fully_convolutional
 
 
 def enlarged(small):
     """Pictures (B, C, H, W) at twice their size, by a smooth surface through their pixels."""
     return F.interpolate(small, scale_factor=2, mode="bicubic")
+
+
+class PlaceNorm(nn.LayerNorm):
+    """A norm over the channels of each place alone (Liu et al. 2022, ConvNeXt); x (B, C, H, W)."""
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class Enlarger(nn.Module):

@@ -26,13 +26,6 @@ def zero_init(module):
     return module
 
 
-class PlaceNorm(nn.LayerNorm):
-    """A norm over the channels of each place alone (Liu et al. 2022, ConvNeXt); x (B, C, H, W)."""
-
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
 class ResBlock(nn.Module):
     """Two convolutions around a shortcut, scaled and shifted by emb; (B, C, H, W) -> (B, O, H, W)."""
 

@@ -132,12 +132,6 @@ def _same_noise(denoise, schedule, x, ts, noise):
         yield x
 
 
-def _never_noised(denoise, schedule, x, ts, noise):
-    for t in ts[:-1]:
-        x = denoise(x, t)
-        yield x
-
-
 def _noised_to_t(denoise, schedule, x, ts, noise):
     for t, s in zip(ts[:-1], ts[1:]):
         alpha, sigma = schedule(t)
@@ -193,7 +187,6 @@ exercise(
     hint="Three lines in a loop over zip(ts[:-1], ts[1:]): alpha and sigma of s, the guess at t, x.",
     wrong={
         _same_noise: "that is DDIM, which keeps the noise of x; a jump forgets it and draws anew.",
-        _never_noised: "the guess is to be noised to the time s before the next one.",
         _noised_to_t: "the next guess is made at s: noise to s, not back to t.",
         _told_s: "x stands at the time t when the guess is made.",
         _noise_at_the_end: "no noise is drawn where sigma of s is 0: the last jump lands on the data.",

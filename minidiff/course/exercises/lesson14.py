@@ -49,10 +49,6 @@ def _as_in_the_paper(null, cond, w):
     return cond + w * (cond - null)
 
 
-def _away_from_null(null, cond, w):
-    return null + w * (null - cond)
-
-
 def _weights_to_two(null, cond, w):
     return w * cond + (w - 1) * null
 
@@ -75,7 +71,6 @@ exercise(
     hint="Start at what w = 0 is to give, and go w times the way to what w = 1 is to give.",
     wrong={
         _as_in_the_paper: "there w = 0 is the plain conditional guess: the paper's w, ours minus 1.",
-        _away_from_null: "the start is right, and the way leads backwards.",
         _weights_to_two: "the two weights are to sum to 1, w and 1 - w: the sign of issue 177 above.",
     },
 )
@@ -163,11 +158,6 @@ def _uphill(weight, x, target, lr):
     return 2 * weight - step(weight, x, target, lr)
 
 
-def _over_loss(weight, x, target, lr):
-    loss = (weight * x - target).square().mean()
-    return weight + (step(weight, x, target, lr) - weight) / loss
-
-
 def _slopes():
     generator = torch.Generator().manual_seed(1)
     draws = [torch.randn(2, n, generator=generator) for n in (6, 3)]
@@ -185,7 +175,6 @@ exercise(
     wrong={
         _still_times_loss: "the sign is mended; the gradient is still multiplied by the loss.",
         _uphill: "the gradient is right now; down is against it.",
-        _over_loss: "the gradient is divided by the loss: give `backward` nothing at all.",
     },
 )
 
@@ -230,7 +219,7 @@ def _stays_at_t(denoise, schedule, x, ts):
         yield x
 
 
-def _walks():
+def _starts():
     runs = []
     for schedule, steps, n in ((cosine, 3, 5), (cosine, 1, 2), (flow, 5, 1)):
         denoise, ts = eight_gaussians().denoiser(schedule), uniform_grid(steps)
@@ -244,7 +233,7 @@ exercise(
     level=3,
     solution=walk,
     sick=_walk_sick,
-    inputs=_walks,
+    inputs=_starts,
     task="A DDIM sampler with two illnesses. Mend both. Then walk the shipped model `points` with the sick and "
     "the mended one (20 steps, 1,000 points) and look at the two clouds with `viz.points`.",
     hint="Where does x stand when the guess is made? Whatever belongs to that place is of t, or `now`.",
@@ -280,11 +269,6 @@ def _hides_the_words(query, key, value, mask):
     return heard(query, key, value, ~mask)
 
 
-def _over_queries(query, key, value, mask):
-    scores = query @ key.T / query.shape[1] ** 0.5
-    return (scores.softmax(0) * mask) @ value
-
-
 def _heads():
     generator = torch.Generator().manual_seed(2)
     masks = torch.tensor([[1, 1, 1, 0, 0], [1, 0, 0, 0, 1]]).bool()
@@ -311,6 +295,5 @@ exercise(
         _no_mask: "now the padding is heard: the mask has to stay, and to come earlier.",
         _scores_times_mask: "a score of 0 is no silence: exp(0) is 1. It takes minus infinity.",
         _hides_the_words: "the mask is True on the words: hide the others.",
-        _over_queries: "the shares of one query sum to 1 over the tokens, dimension 1.",
     },
 )
