@@ -14,10 +14,8 @@ from ..samplers import last
 from ..sampling import generator_at, seeds_from, start_noise, walk
 from .inpainting import encoded, listed
 
-TILE, MARGIN = (
-    256,
-    48,
-)  # pixels of the small picture; a place of the network sees 47 of them each way
+# in pixels of the small picture, of which a place of the network sees 47 each way
+TILE, MARGIN = 256, 48
 
 
 class Beside(nn.Module):
