@@ -7,6 +7,7 @@ import warnings
 from types import SimpleNamespace
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -266,9 +267,9 @@ HELPERS = {
 
 @pytest.mark.parametrize("name", HELPERS)
 def test_every_helper_takes_alt_text_and_a_notebook_stores_it_with_the_picture(name, monkeypatch):
+    plt.switch_backend("agg")  # now, or it would look for events in the shell
     shell = SimpleNamespace(display_formatter=DisplayFormatter())
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
-    matplotlib.use("agg")  # or it would ask the shell which one to take
     viz.use()  # as in a kernel
     show = shell.display_formatter.format
     data, metadata = show(HELPERS[name](title="A finding", alt="Dots in a square."))

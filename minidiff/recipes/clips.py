@@ -80,17 +80,17 @@ RECIPES = {
     "clips-digits": Recipe(
         moving_digit_model,
         moving_digits.moving_digit_data,
-        420_000,
+        1_000_000,
         dict(batch=32, lr=2e-3, decay=0.9995, optimizer=muon, bf16=True),
         loss=counted_in_v,
     ),
     "clips-scenes": Recipe(
         moving_scene_model,
         moving_scenes.moving_scene_data,
-        30_000,
-        dict(batch=8, lr=1e-3, decay=0.999, prepare=channels_last, bf16=True),
+        600_000,
+        dict(batch=64, lr=1.5e-3, warmup=20_000, decay=0.999, prepare=channels_last, bf16=True),
         needs=("scenes",),
-        latents=10_000,
+        latents=60_000,
         encoded=moving_scene_latents,
     ),
 }

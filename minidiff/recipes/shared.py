@@ -17,7 +17,7 @@ RECIPES = {
     "contrastive": Recipe(
         shared_space,
         twin_data,
-        240_000,
+        360_000,
         dict(batch=128, lr=2e-3, warmup=10_000, decay=0.998, prepare=channels_last, bf16=True),
     )
 }
