@@ -1,12 +1,10 @@
 """The site, opened from its folder with the network off: both themes, and a phone."""
 
-from pathlib import Path
-
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from minidiff.course import lessons
 
-AXE = Path(__file__).with_name("axe") / "axe.min.js"
 STEMS = ["index", *(path.stem for path in sorted(lessons.NOTEBOOKS.glob("*.ipynb")))]
 
 
@@ -38,9 +36,8 @@ def visit(browser, built_site):
 
 def serious(page, **options):
     """What axe-core finds against readers with a screen reader, a keyboard or weak eyes."""
-    page.add_script_tag(path=AXE)
     options["preload"] = False  # it would ask for the style sheets over HTTP
-    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
+    found = Axe().run(page, options=options).response["violations"]
     grave = [rule for rule in found if rule["impact"] in ("serious", "critical")]
     return [(rule["id"], node["html"][:200]) for rule in grave for node in rule["nodes"]]
 

@@ -2,14 +2,13 @@
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from minidiff.cli.studio import notebook
 from minidiff.studio import page as studio_page
 
-AXE = Path(__file__).with_name("axe") / "axe.min.js"
 # What anywidget gives a script, as far as ours goes; what it sends is kept until a test hands it on.
 MODEL = """
 async ([script, css, state]) => {
@@ -201,8 +200,7 @@ def test_it_fits_the_screen_and_a_reader(studio, width, shots):
     tool.press("Paint four", "mouse")
     tool.page.screenshot(path=shots / f"studio-{width}.png", full_page=True)
     assert tool.page.evaluate("document.documentElement.scrollWidth") <= width
-    tool.page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = tool.page.evaluate("axe.run().then((result) => result.violations)")
+    found = Axe().run(tool.page).response["violations"]
     assert [each["id"] for each in found if each["impact"] in ("serious", "critical")] == []
 
 
