@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from minidiff import load, pretrained
 from minidiff.codecs import Autoencoder
+from minidiff.conditions import SharedSpace
 from minidiff.course.exercises import all_exercises
 from minidiff.course.exercises.answers import outputs
 from minidiff.data import scenes as renderer
@@ -49,6 +50,9 @@ def answer(name, dtype=torch.float32):
         said = said.values() if isinstance(said, dict) else [said]  # logits for each question
         return torch.cat([logits.flatten() for logits in said]).float()
     model = load(name).to(dtype)
+    if isinstance(model, SharedSpace):
+        vectors = model.of_pictures(torch.rand(2, 3, 64, 64, generator=generator).to(dtype))
+        return torch.cat([vectors, model.of_prompts(["a red fox in snow", ""])]).flatten().float()
     if isinstance(model, Autoencoder):
         x0 = model.encode(torch.rand(1, 3, 32, 32, generator=generator).to(dtype))
         return torch.cat([x0.flatten(), model.decode(x0).flatten()]).float()

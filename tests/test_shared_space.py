@@ -1,16 +1,19 @@
 """Pictures and captions as vectors of one space: the loss against its formula, twins, bad input."""
 
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from minidiff import recipes
+from minidiff import load, recipes
 from minidiff.conditions import SharedSpace, TextEncoder, Tokenizer, info_nce
 from minidiff.data import scenes
 from minidiff.data.scenes import twins
+from minidiff.data.scenes.captions import plural
 from minidiff.errors import UserError
+from minidiff.evaluation import shared_space as evaluation
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +131,49 @@ def test_the_recipe_learns():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.6 * losses[0]
+
+
+def ideal(seed, things=tuple(scenes.THINGS), forgets=()):
+    """A space whose vectors are the facts themselves, for the scenes that an evaluation draws."""
+    groups = [{thing, plural(thing)} for thing in scenes.THINGS]
+    groups += [{word} for word in (*scenes.COLOURS[1:], *scenes.STYLES, "two", "three")]
+    groups += [{place.split()[-1]} for place in scenes.PLACES]
+    groups = [group for group in groups if not group & set(forgets)]
+
+    def of_prompts(prompts):
+        told = [set(prompt.replace(",", "").split()) for prompt in prompts]
+        facts = torch.tensor([[float(bool(group & words)) for group in groups] for words in told])
+        return torch.nn.functional.normalize(facts, dim=1)
+
+    def of_pictures(pictures):
+        rng = np.random.default_rng(seed)
+        told = [scenes.invent(rng, False, things) for _ in pictures]
+        return of_prompts([evaluation.full(scene, rng) for scene in told])
+
+    return SimpleNamespace(of_prompts=of_prompts, of_pictures=of_pictures)
+
+
+def test_search_finds_what_a_space_knows_and_what_it_forgets():
+    found = evaluation.search(ideal([0, 1]), n=64)
+    assert found.pop("caption first") == 1 and set(found.values()) == {0}
+    found = evaluation.search(ideal([0, 1], forgets=scenes.STYLES), n=64)
+    assert 0 < found.pop("caption first") < 0.6 and found.pop("style") == 1
+    assert set(found.values()) == {0}
+    other = ideal([5, 1])  # pictures of other scenes
+    assert evaluation.search(other, n=64)["caption first"] < 0.1
+
+
+def test_words_name_things():
+    known = ideal([3, 2], scenes.COMMON)
+    assert evaluation.name_things(known, n=48, seed=3) == 1
+    assert evaluation.name_things(known, n=48, seed=4) < 0.2
+
+
+def test_the_shipped_space_reads_captions_to_their_end():
+    found = evaluation.search(load("contrastive"), n=64)
+    assert found["caption first"] > 0.8 and max(found.values()) == found["caption first"]
+
+
+def test_too_few_pictures_are_refused():
+    with pytest.raises(UserError, match="n must be .*64.*, got 5"):
+        evaluation.search(ideal([0, 1]), n=5)
