@@ -102,6 +102,10 @@ EXAMPLES = {
     "MotionEncoder": PARTS["MotionEncoder"](
         TextEncoder(TOKENIZER, 8, depth=1), TextEncoder(Tokenizer(["up"], 3), 8, depth=1)
     ),
+    "PictureEncoder": PARTS["PictureEncoder"](
+        TextEncoder(TOKENIZER, 8, depth=1),
+        PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16)),
+    ),
     "PerFrame": PARTS["PerFrame"](PARTS["Scaled"](3.0)),
     "LogSnrTimes": PARTS["LogSnrTimes"](cosine, start=0.9),
 }

@@ -6,7 +6,6 @@ import sys
 import warnings
 from types import SimpleNamespace
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest

@@ -106,11 +106,16 @@ def weights_of(record):
     return "+".join(open_model(model, None)[1]["weights"] for model in models)
 
 
+def check_unchanged(source, record, done):
+    """UserError unless the picture that a record's file was made from is still the same."""
+    if not Path(source).is_file() or enlarge.digest(source) != record["sha256"]:
+        raise UserError(f"{shown(source)} is not the picture any more that was {done}")
+
+
 def words_to_enlarge(record, out, device):
     """The command that made the file of a record of `enlarge`, as words, to write to `out`."""
     source = Path(str(record["enlarged"]))
-    if not source.is_file() or enlarge.digest(source) != record["sha256"]:
-        raise UserError(f"{shown(source)} is not the picture any more that was enlarged")
+    check_unchanged(source, record, "enlarged")
     words = ["enlarge", f"--prompt={record['prompt']}", "-o", out]
     words += [f"--{name}={record[name]}" for name in ("times", "seed", "steps", "strength")]
     words += [f"--device={device}"] if device else []
@@ -119,18 +124,21 @@ def words_to_enlarge(record, out, device):
 
 def words_for(record, out, device):
     """The command that made a record's file, as words, to write to `out`."""
-    prompts = [str(prompt) for prompt in record["prompts"] if prompt is not None]
+    prompts, source = record["prompts"], record.get("variations_of")
+    if source is not None:
+        check_unchanged(source, record, "varied")
+    prompts = [str(prompt) for prompt in prompts if prompt is not None]
     words = ["generate", f"--model={record['model']}", "-n", str(record["n"])]
     words += [f"--seed={record['seed']}", f"--steps={record['steps']}", "-o", out]
     if record["sampler"] in generate.SAMPLERS:
         words.append(f"--sampler={record['sampler']}")
     if prompts:
         words.append(f"--guidance={record['guidance']}")
-    for name in ("negative", "size", "enlarge", "enlarge_to", "first"):
+    for name in ("negative", "size", "enlarge", "enlarge_to", "first", "variations_of"):
         if record.get(name) is not None:
             words.append(f"--{name.replace('_', '-')}={record[name]}")
     frames = record.get("frames")
     if frames:
         words += ["--frames"] if frames is True else [f"--frames={frames}"]
     words += [f"--device={device}"] if device else []
-    return [*words, "--", *prompts]
+    return [*words, "--", *([] if source else prompts)]

@@ -12,7 +12,7 @@ from .. import sampling
 from ..conditions import LabelEncoder, Unconditional
 from ..errors import UserError
 from ..samplers import consistency, ddim, ddpm, dpmpp_2m, heun
-from . import clips, folder, outputs, writers
+from . import clips, folder, outputs, variations, writers
 from .enlarge import in_turn, second_stage
 from .models import look_up, open_model, resize, set_frames, within_memory
 from .prompts import check_prompts, default_prompts, lines, says_nothing
@@ -31,8 +31,13 @@ def generate(args):
 def run(args):
     """`generate` without a word on stdout."""
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
+    args.model = args.model or (variations.MODEL if args.variations_of else "scenes")
     prompts = args.prompts + (lines(args.source) if args.source else [])
     model, facts = open_model(args.model, args.device)
+    sha256 = None
+    if args.variations_of:
+        words, sha256 = variations.shown_to(model, args)
+        prompts = [words]
     path, suffix = outputs.check(args.out, kind_of(model, args))
     prompts, w = asked_of(model, prompts, args)
     outputs.check_count(args.n * len(prompts), suffix, len(model.shape), args.frames)
@@ -51,6 +56,8 @@ def run(args):
         size=size,
         enlarge=args.enlarge,
         enlarge_to=args.enlarge_to,
+        variations_of=args.variations_of,
+        sha256=sha256,
     )
     warn_of_steps(model, record)
     way = dict(w=w, negative=args.negative, ts=model.grid(record.steps), sampler=sampler)

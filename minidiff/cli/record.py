@@ -20,7 +20,7 @@ class Record:
 
     weights: the sha256 of the model's files, joined by +. guidance: w. size: WxH in pixels, before
     `enlarge`, the screen pixels for each of them, and `enlarge_to`, the longer side that a second stage
-    paints.
+    paints. variations_of: the file of the picture that was shown in place of a prompt, and its sha256.
     """
 
     model: str
@@ -32,6 +32,8 @@ class Record:
     size: str | None
     enlarge: int | None
     enlarge_to: int | None = None
+    variations_of: str | None = None
+    sha256: str | None = None
 
     def settings(self):
         """They by name."""

@@ -12,6 +12,7 @@ from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
 from ..conditions import (
     LabelEncoder,
     MotionEncoder,
+    PictureEncoder,
     SharedSpace,
     TextEncoder,
     Tokenizer,
@@ -39,7 +40,8 @@ PARTS = {
     for part in (
         *(Model, Denoiser, DDPM, LogSnrTimes),
         *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet, Enlarger),
-        *(LabelEncoder, TextEncoder, MotionEncoder, SharedSpace, Tokenizer, Unconditional),
+        *(LabelEncoder, TextEncoder, MotionEncoder, PictureEncoder, SharedSpace),
+        *(Tokenizer, Unconditional),
         *(Pixels, Scaled, Autoencoder, PerFrame),
     )
 }

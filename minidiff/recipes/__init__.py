@@ -1,6 +1,18 @@
 """Recipes: how each shipped model is made; names are looked up at the command line."""
 
-from . import clips, codec, digits, enlarge, fast, judges, photos, points, scenes, shared
+from . import (
+    clips,
+    codec,
+    digits,
+    enlarge,
+    fast,
+    judges,
+    photos,
+    points,
+    scenes,
+    shared,
+    variations,
+)
 from .digits import digit_data, digit_model, digit_text_model, labelled
 from .points import point_data, point_model
 from .recipe import Recipe
@@ -17,6 +29,7 @@ RECIPES = {
     **photos.RECIPES,
     **judges.RECIPES,
     **shared.RECIPES,
+    **variations.RECIPES,
 }
 
 __all__ = [

@@ -1,0 +1,44 @@
+"""The painter of scenes learns to listen to a picture's vector."""
+
+from ..conditions import PictureEncoder
+from ..data.scenes import scene_data
+from ..denoiser import Denoiser
+from ..model import Model
+from ..nets import LowRank
+from ..samplers import dpmpp_2m
+from ..schedules import logit_normal_times, uniform_grid
+from ..training import channels_last
+from .recipe import Recipe
+
+
+def decoder(scenes, space):
+    """`scenes` with a small change yet to learn; what it reads with and its codec are fixed."""
+    text, codec, space = (
+        part.requires_grad_(False) for part in (scenes.encoder, scenes.codec, space)
+    )
+    net = LowRank(scenes.denoiser.net, rank=8)
+    denoiser = Denoiser(net, scenes.schedule, scenes.denoiser.target, times=logit_normal_times)
+    settings = dict(w=2.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    return Model(denoiser, PictureEncoder(text, space), codec, scenes.shape, **settings)
+
+
+def scenes_as_prompts():
+    """The training stream: pictures of scenes, each its own prompt; a share of these is dropped."""
+    told = scene_data()
+
+    def data(n, generator):
+        pictures, captions = told(n, generator)
+        return pictures, [picture if said else "" for picture, said in zip(pictures, captions)]
+
+    return data
+
+
+RECIPES = {
+    "variations": Recipe(
+        decoder,
+        scenes_as_prompts,
+        80_000,
+        dict(batch=16, lr=1e-3, decay=0.998, prepare=channels_last, bf16=True),
+        needs=("scenes", "contrastive"),
+    )
+}

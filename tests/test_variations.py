@@ -1,0 +1,136 @@
+"""Pictures as prompts: the encoder, the recipe, `minidiff generate --variations-of`."""
+
+import json
+import math
+
+import pytest
+import torch
+from PIL import Image
+
+from minidiff import cli, load, recipes
+from minidiff.cli.record import made_by
+from minidiff.conditions import PictureEncoder, SharedSpace, TextEncoder, Tokenizer
+from minidiff.data import photos, scenes
+from minidiff.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    torch.manual_seed(0)
+    text = TextEncoder(Tokenizer(("a", "red", "fox", "cat"), 5), 16, depth=1)
+    space = SharedSpace(TextEncoder(text.tokenizer, 8, depth=1), width=8, channels=(8, 8, 16))
+    return PictureEncoder(text, space).eval()
+
+
+@pytest.fixture
+def picture():
+    return torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def test_words_are_read_as_before_and_a_picture_is_one_more_token(encoder, picture):
+    words = ["a red fox", "", "a cat"]
+    tokens, mask = encoder(words)
+    before, before_mask = encoder.text(words)
+    assert torch.equal(tokens[:, :-1], before) and torch.equal(mask[:, :-1], before_mask)
+    assert not mask[:, -1].any() and tokens.shape == (3, 6, 16)
+    tokens, mask = encoder(["a red fox", picture])
+    assert mask[:, -1].tolist() == [False, True]
+    [vector] = encoder.space.of_pictures(picture[None])
+    wanted = encoder.project(math.sqrt(8) * vector)
+    assert torch.allclose(tokens[1, -1], wanted, atol=1e-6)
+    assert torch.equal(tokens[1, :-1], encoder.text([""])[0][0])  # and no words
+    for given in (vector, vector.tolist()):
+        assert torch.allclose(encoder([given])[0], tokens[1:], atol=1e-6)
+
+
+def test_the_space_does_not_learn_but_the_projection_does(encoder, picture):
+    encoder([picture])[0].sum().backward()
+    assert encoder.project.weight.grad.abs().sum() > 0
+    assert all(p.grad is None for p in encoder.space.parameters())
+    encoder.zero_grad()
+
+
+def test_what_is_neither_words_nor_a_picture_is_refused(encoder):
+    with pytest.raises(UserError, match=r"a prompt must be a text, a picture .* got shape \(7,\)"):
+        encoder([torch.zeros(7)])
+    with pytest.raises(UserError, match=r"pictures must have shape \(B, 3, 64, 64\)"):
+        encoder([torch.zeros(3, 32, 32)])
+
+
+def test_the_recipe_begins_as_the_painter_of_scenes_and_learns_from_pictures():
+    before = load("scenes")
+    model = recipes.RECIPES["variations"].model(before, load("contrastive")).eval()
+    x, t = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(0)), torch.ones(2)
+    words = ["a red fox in snow", ""]
+    with torch.no_grad():
+        wanted = before.denoiser(x, 0.5 * t, *before.encoder(words))
+        assert torch.allclose(model.denoiser(x, 0.5 * t, *model.encoder(words)), wanted, atol=1e-4)
+    learns = {name for name, p in model.named_parameters() if p.requires_grad}
+    fixed = ("encoder.text", "encoder.space", "codec", "denoiser.net.base")
+    assert learns and not [name for name in learns if name.startswith(fixed)]
+    assert "encoder.project.weight" in learns
+    pictures, prompts = recipes.RECIPES["variations"].data()(64, torch.Generator().manual_seed(0))
+    shown = [k for k, prompt in enumerate(prompts) if not isinstance(prompt, str)]
+    assert 64 > len(shown) > 48 and all(torch.equal(prompts[k], pictures[k]) for k in shown)
+
+
+def test_variations_keep_what_the_picture_shows():
+    """Words are not given; thing, colour and place come from the vector alone."""
+    from minidiff.evaluation.judges import scenes as judge
+
+    model, asked = load("variations"), []
+    for seed in range(12):
+        asked.append(scenes.example(seed, things=scenes.COMMON)[0])
+    pictures = scenes.stacked([scenes.example(k, things=scenes.COMMON)[1] for k in range(12)])
+    kept = judge.adherence(judge.judged(model(list(pictures), steps=8)), asked)
+    assert kept["place"].float().mean() > 0.8
+    assert kept["colour"].float().mean() > 0.6
+
+
+@pytest.fixture
+def fox(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    picture = scenes.stacked([scenes.example(0)[1]])[0]
+    Image.fromarray((picture.permute(1, 2, 0) * 255).byte().numpy()).save("fox.png")
+    return picture
+
+
+def minidiff(*words):
+    return cli.main([str(word) for word in words])
+
+
+def test_the_command_paints_what_the_model_paints_and_again_makes_it_anew(fox, capsys):
+    words = ["--variations-of", "fox.png", "--steps", 2, "--seed", 5]
+    assert minidiff("generate", *words, "-n", 2, "-o", "two.npz") == 0
+    import numpy as np
+
+    made = np.load("two.npz")
+    shown = photos.tensor(photos.read("fox.png"))[0]
+    wanted = load("variations")([shown] * 2, seed=5, steps=2)
+    assert np.allclose(made["images"], wanted.numpy(), atol=1e-4)
+    assert made["variations_of"] == "fox.png" and len(str(made["sha256"])) == 64
+    assert minidiff("generate", *words, "-o", "one.png") == 0
+    record = json.loads(made_by("one.png"))
+    assert record["variations_of"] == "fox.png" and record["model"] == "variations"
+    assert minidiff("again", "one.png") == 0
+    with open("one.png", "rb") as one, open("one-again.png", "rb") as other:
+        assert one.read() == other.read()
+    Image.new("RGB", (64, 64)).save("fox.png")
+    assert minidiff("again", "one.png", "-o", "new.png") == 1
+    assert "fox.png is not the picture any more that was varied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--variations-of", "none.png"], "no picture at none.png"),
+        (["a red fox", "--variations-of", "fox.png"], "give the one or the others"),
+        (["--variations-of", "fox.png", "--model", "scenes"], "'scenes' sees no pictures"),
+        (["--variations-of", "fox.png", "--enlarge-to", 128], "--enlarge-to does not go with"),
+    ],
+)
+def test_what_does_not_fit_is_said(fox, capsys, words, said):
+    assert minidiff("generate", *words, "-o", "o.png") != 0
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
