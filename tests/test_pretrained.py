@@ -102,6 +102,9 @@ EXAMPLES = {
     "MotionEncoder": PARTS["MotionEncoder"](
         TextEncoder(TOKENIZER, 8, depth=1), TextEncoder(Tokenizer(["up"], 3), 8, depth=1)
     ),
+    "Vectors": PARTS["Vectors"](
+        PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16))
+    ),
     "PictureEncoder": PARTS["PictureEncoder"](
         TextEncoder(TOKENIZER, 8, depth=1),
         PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16)),

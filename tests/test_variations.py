@@ -9,6 +9,7 @@ from PIL import Image
 
 from minidiff import cli, load, recipes
 from minidiff.cli.record import made_by
+from minidiff.codecs.vectors import Vectors
 from minidiff.conditions import PictureEncoder, SharedSpace, TextEncoder, Tokenizer
 from minidiff.data import photos, scenes
 from minidiff.errors import UserError
@@ -73,6 +74,36 @@ def test_the_recipe_begins_as_the_painter_of_scenes_and_learns_from_pictures():
     pictures, prompts = recipes.RECIPES["variations"].data()(64, torch.Generator().manual_seed(0))
     shown = [k for k, prompt in enumerate(prompts) if not isinstance(prompt, str)]
     assert 64 > len(shown) > 48 and all(torch.equal(prompts[k], pictures[k]) for k in shown)
+
+
+@torch.no_grad()
+def test_vectors_are_x0_of_unit_variance_and_come_back_as_unit_vectors(encoder):
+    codec = Vectors(encoder.space)
+    pictures = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    x0 = codec.encode(pictures)
+    assert x0.shape == (4, 8, 1, 1)
+    assert torch.allclose(x0.flatten(1).square().mean(1), torch.ones(4), atol=1e-5)
+    wanted = encoder.space.of_pictures(pictures)
+    assert torch.allclose(codec.decode(3 * x0), wanted, atol=1e-6)
+
+
+def test_the_prior_learns_and_paints_vectors():
+    """The sampling cell is the same; what it paints has length one."""
+    torch.manual_seed(0)
+    model = recipes.RECIPES["prior"].model(load("contrastive"))
+    data = recipes.RECIPES["prior"].data()
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=2e-3)
+    batch, losses = data(32, torch.Generator().manual_seed(0)), []
+    for step in range(30):
+        loss = model.loss(*batch, generator=torch.Generator().manual_seed(step)).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    vectors = model.eval()(["a red fox in snow", ""], seed=3, w=2.0)
+    assert vectors.shape == (2, 64)
+    assert torch.allclose(vectors.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
 def test_variations_keep_what_the_picture_shows():

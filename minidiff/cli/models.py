@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from .. import pretrained
+from ..codecs.vectors import Vectors
 from ..errors import UserError
 from ..model import Model
 from ..training.devices import get_device
@@ -25,7 +26,7 @@ def open_model(name, device):
             raise UserError(f"no model in {name}: a folder written by `minidiff train` has one")
         name = known[0]
     model = pretrained.load(name, folder)
-    if not isinstance(model, Model):
+    if not isinstance(model, Model) or isinstance(model.codec, Vectors):
         raise UserError(f"model {name!r} is a part of others and paints nothing by itself")
     known = pretrained.manifest(folder)
     parts = (other.partition(".")[0] for other in known[name].get("parts", {}).values())

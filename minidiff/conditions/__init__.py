@@ -11,6 +11,5 @@ from .shared_space import SharedSpace, info_nce
 from .text import TextEncoder, Tokenizer
 
 __all__ = [
-    "LabelEncoder", "MotionEncoder", "PictureEncoder", "SharedSpace", "TextEncoder", "Tokenizer",
-    "Unconditional", "info_nce",
+    "LabelEncoder", "MotionEncoder", "PictureEncoder", "SharedSpace", "TextEncoder", "Tokenizer", "Unconditional", "info_nce",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from functools import partial
 from inspect import isroutine, signature
 
 from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
+from ..codecs.vectors import Vectors
 from ..conditions import (
     LabelEncoder,
     MotionEncoder,
@@ -42,7 +43,7 @@ PARTS = {
         *(UNet, FullyConvolutionalUNet, LowRank, PointNet, DiT, ClipUNet, Enlarger),
         *(LabelEncoder, TextEncoder, MotionEncoder, PictureEncoder, SharedSpace),
         *(Tokenizer, Unconditional),
-        *(Pixels, Scaled, Autoencoder, PerFrame),
+        *(Pixels, Scaled, Autoencoder, PerFrame, Vectors),
     )
 }
 FUNCTIONS = {

@@ -1,14 +1,24 @@
-"""The painter of scenes learns to listen to a picture's vector."""
+"""From words to a picture's vector, and from the vector to pictures (Ramesh et al. 2022)."""
 
+from ..codecs.vectors import Vectors
 from ..conditions import PictureEncoder
 from ..data.scenes import scene_data
 from ..denoiser import Denoiser
 from ..model import Model
-from ..nets import LowRank
+from ..nets import DiT, LowRank
 from ..samplers import dpmpp_2m
-from ..schedules import logit_normal_times, uniform_grid
+from ..schedules import cosine, logit_normal_times, uniform_grid
 from ..training import channels_last
 from .recipe import Recipe
+
+
+def prior(space):
+    """A transformer that hears a caption and paints a vector, one token, in 64 channels."""
+    space = space.requires_grad_(False)
+    net = DiT(space.width, 96, depth=4, patch=(1, 1, 1), token_width=space.text.width)
+    denoiser = Denoiser(net, cosine, target="x0")
+    settings = dict(w=1.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    return Model(denoiser, space.text, Vectors(space), (space.width, 1, 1), **settings)
 
 
 def decoder(scenes, space):
@@ -34,11 +44,14 @@ def scenes_as_prompts():
 
 
 RECIPES = {
+    "prior": Recipe(
+        prior, scene_data, 200_000, dict(batch=64, lr=1e-3, decay=0.999), needs=("contrastive",)
+    ),
     "variations": Recipe(
         decoder,
         scenes_as_prompts,
         80_000,
         dict(batch=16, lr=1e-3, decay=0.998, prepare=channels_last, bf16=True),
         needs=("scenes", "contrastive"),
-    )
+    ),
 }
