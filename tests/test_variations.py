@@ -9,8 +9,9 @@ from PIL import Image
 
 from minidiff import cli, load, recipes
 from minidiff.cli.record import made_by
-from minidiff.codecs.vectors import Vectors
-from minidiff.conditions import PictureEncoder, SharedSpace, TextEncoder, Tokenizer
+from minidiff.codecs import Vectors
+from minidiff.conditions import SharedSpace, TextEncoder, Tokenizer
+from minidiff.conditions.pictured import PictureEncoder
 from minidiff.data import photos, scenes
 from minidiff.errors import UserError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from .. import pretrained
-from ..codecs.vectors import Vectors
+from ..codecs import Vectors
 from ..errors import UserError
 from ..model import Model
 from ..training.devices import get_device

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import ImageOps
 from torch import nn
 
-from ..conditions import PictureEncoder
+from ..conditions.pictured import PictureEncoder
 from ..data import photos
 from ..errors import UserError
 from .enlarge import digest

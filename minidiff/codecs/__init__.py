@@ -4,5 +4,6 @@ from .autoencoder import Autoencoder
 from .details import Details
 from .frames import PerFrame
 from .pixels import Pixels, Scaled
+from .vectors import Vectors
 
-__all__ = ["Autoencoder", "Details", "PerFrame", "Pixels", "Scaled"]
+__all__ = ["Autoencoder", "Details", "PerFrame", "Pixels", "Scaled", "Vectors"]

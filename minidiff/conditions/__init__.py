@@ -6,10 +6,9 @@ An encoder is a callable `encoder(prompts) -> cond`, a tuple handed to the netwo
 
 from .labels import LabelEncoder, Unconditional
 from .motion import MotionEncoder
-from .pictured import PictureEncoder
 from .shared_space import SharedSpace, info_nce
 from .text import TextEncoder, Tokenizer
 
 __all__ = [
-    "LabelEncoder", "MotionEncoder", "PictureEncoder", "SharedSpace", "TextEncoder", "Tokenizer", "Unconditional", "info_nce",
+    "LabelEncoder", "MotionEncoder", "SharedSpace", "TextEncoder", "Tokenizer", "Unconditional", "info_nce",
 ]  # fmt: skip

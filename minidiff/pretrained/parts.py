@@ -8,17 +8,16 @@ ever built, so that a file cannot bring code.
 from functools import partial
 from inspect import isroutine, signature
 
-from ..codecs import Autoencoder, PerFrame, Pixels, Scaled
-from ..codecs.vectors import Vectors
+from ..codecs import Autoencoder, PerFrame, Pixels, Scaled, Vectors
 from ..conditions import (
     LabelEncoder,
     MotionEncoder,
-    PictureEncoder,
     SharedSpace,
     TextEncoder,
     Tokenizer,
     Unconditional,
 )
+from ..conditions.pictured import PictureEncoder
 from ..denoiser import Denoiser
 from ..errors import UserError
 from ..model import Model

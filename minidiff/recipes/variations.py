@@ -1,7 +1,7 @@
 """From words to a picture's vector, and from the vector to pictures (Ramesh et al. 2022)."""
 
-from ..codecs.vectors import Vectors
-from ..conditions import PictureEncoder
+from ..codecs import Vectors
+from ..conditions.pictured import PictureEncoder
 from ..data.scenes import scene_data
 from ..denoiser import Denoiser
 from ..model import Model
