@@ -158,7 +158,7 @@ def test_the_command_paints_what_the_model_paints_and_again_makes_it_anew(fox, c
     [
         (["--variations-of", "none.png"], "no picture at none.png"),
         (["a red fox", "--variations-of", "fox.png"], "give the one or the others"),
-        (["--variations-of", "fox.png", "--model", "scenes"], "'scenes' sees no pictures"),
+        (["--variations-of", "fox.png", "--model", "scenes-fast"], "'scenes-fast' sees no pictures"),
         (["--variations-of", "fox.png", "--enlarge-to", 128], "--enlarge-to does not go with"),
     ],
 )

@@ -31,6 +31,7 @@ def add(command):
     )
     new.add_argument(
         "--model",
+        default="scenes",
         help="a shipped model's name, or a trained one's folder (default: scenes; for many pictures "
         "or a slow machine scenes-fast, in 4 network calls instead of 32, a little less often right, "
         "with no --guidance and no --negative)",
