@@ -31,8 +31,6 @@ def generate(args):
 def run(args):
     """`generate` without a word on stdout."""
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
-    if args.variations_of and args.model == "scenes":  # the default, which has no eyes
-        args.model = variations.MODEL
     prompts = args.prompts + (lines(args.source) if args.source else [])
     model, facts = open_model(args.model, args.device)
     sha256 = None

@@ -10,7 +10,7 @@ from ..data import photos
 from ..errors import UserError
 from .enlarge import digest
 
-MODEL, SIDE = "variations", 64
+SIDE = 64
 
 
 def shown_to(model, args):
@@ -21,7 +21,8 @@ def shown_to(model, args):
     """
     if not isinstance(model.encoder, PictureEncoder):
         raise UserError(
-            f"--variations-of is for the model {MODEL!r}, and {args.model!r} sees no pictures"
+            f"--variations-of needs a model that sees pictures, and {args.model!r} does not; "
+            "train one with minidiff train variations, and name its folder with --model"
         )
     if args.prompts or args.source:
         raise UserError("--variations-of takes the place of prompts: give the one or the others")

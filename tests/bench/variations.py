@@ -1,6 +1,7 @@
 """Variations of pictures that `scenes` made: what they keep, and how much they differ.
 
-    python tests/bench/variations.py [--pictures 64] [--seeds 3]
+    minidiff train variations --out runs/variations
+    python tests/bench/variations.py runs/variations [--pictures 64] [--seeds 3]
 
 A fact is kept where the judge reads in the variation what it reads in the picture. For the spread,
 the share of the judge's features of fresh samples of the same prompts that lie in the variations'
@@ -44,9 +45,9 @@ def main():
     parser.add_argument("--pictures", type=int, default=64)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--guidance", type=float, nargs="*", default=[1.0, 2.0, 3.0])
-    parser.add_argument("--model", default="variations")
+    parser.add_argument("folder")
     args = parser.parse_args()
-    model = load(args.model) if args.model == "variations" else load("variations", args.model)
+    model = load("variations", args.folder)
     painter = load("scenes-fast")
     for w in args.guidance:
         found = [measured(seed, args.pictures, model, painter, w) for seed in range(args.seeds)]

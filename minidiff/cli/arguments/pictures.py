@@ -14,7 +14,7 @@ def add(command):
         'minidiff generate "a red fox in snow" --model scenes-fast -n 16 -o foxes.png',
         "minidiff generate --from prompts.txt -n 100 -o placeholders/",
         'minidiff generate "a red fox in snow" --frames -o fox.gif',
-        "minidiff generate --variations-of fox.png -n 4 -o foxes.png",
+        "minidiff generate --model runs/variations --variations-of fox.png -n 4 -o foxes.png",
         "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
         'minidiff generate "a seven moving left" --model clips-digits -n 8 -o sevens.gif',
         'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
@@ -67,7 +67,7 @@ def add(command):
     new.add_argument(
         "--variations-of",
         metavar="FILE",
-        help="in place of prompts: paint other pictures of what this one shows",
+        help="in place of prompts: paint other pictures of what this one shows; for a model trained so",
     )
     new.add_argument(
         "--enlarge", type=whole(1, 1024), metavar="K", help="screen pixels for each pixel, each way"
