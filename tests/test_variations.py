@@ -42,8 +42,13 @@ def test_words_are_read_as_before_and_a_picture_is_one_more_token(encoder, pictu
     wanted = encoder.project(math.sqrt(8) * vector)
     assert torch.allclose(tokens[1, -1], wanted, atol=1e-6)
     assert torch.equal(tokens[1, :-1], encoder.text([""])[0][0])  # and no words
-    for given in (vector, vector.tolist()):
+    for given in (vector, vector.tolist(), picture.numpy()):
         assert torch.allclose(encoder([given])[0], tokens[1:], atol=1e-6)
+    other = picture.flip(2)
+    mixed, _ = encoder([other, "a cat", vector, picture])  # each its own, whatever stands beside it
+    assert torch.allclose(mixed[[2, 3]], tokens[[1, 1]], atol=1e-5)
+    assert torch.allclose(mixed[:1], encoder([other])[0], atol=1e-5)
+    assert not torch.allclose(mixed[:1, -1], mixed[3:, -1], atol=1e-3)
 
 
 def test_the_space_does_not_learn_but_the_projection_does(encoder, picture):
@@ -56,8 +61,10 @@ def test_the_space_does_not_learn_but_the_projection_does(encoder, picture):
 def test_what_is_neither_words_nor_a_picture_is_refused(encoder):
     with pytest.raises(UserError, match=r"a prompt must be a text, a picture .* got shape \(7,\)"):
         encoder([torch.zeros(7)])
-    with pytest.raises(UserError, match=r"pictures must have shape \(B, 3, 64, 64\)"):
-        encoder([torch.zeros(3, 32, 32)])
+    with pytest.raises(UserError, match=r"a prompt must be .* got shape \(3, 32, 32\)"):
+        encoder([torch.zeros(3, 64, 64), torch.zeros(3, 32, 32)])
+    with pytest.raises(UserError, match="prompt must be a text, got None"):
+        encoder([None])
 
 
 def test_the_recipe_begins_as_the_painter_of_scenes_and_learns_from_pictures():

@@ -22,8 +22,9 @@ class PictureEncoder(nn.Module):
         self.project = nn.Linear(space.width, text.width)
 
     def forward(self, prompts):
-        tokens, mask = self.text([each if isinstance(each, str) else "" for each in prompts])
         vectors, told = self.vectors(prompts)
+        words = ["" if is_told else each for each, is_told in zip(prompts, told.tolist())]
+        tokens, mask = self.text(words)
         # of unit variance, as networks like their inputs
         more = self.project(vectors * self.space.width**0.5)[:, None].to(tokens.dtype)
         return torch.cat([tokens, more], 1), torch.cat([mask, told[:, None]], 1)
@@ -31,17 +32,23 @@ class PictureEncoder(nn.Module):
     @torch.no_grad()
     def vectors(self, prompts):
         """The vectors (B, D) that the prompts give or show, 0 for words; and which do (B,)."""
-        found = torch.zeros(len(prompts), self.space.width, device=self.project.weight.device)
-        told = torch.zeros(len(prompts), dtype=torch.bool, device=found.device)
-        for k, prompt in enumerate(prompts):
-            if isinstance(prompt, str):
-                continue
-            told[k], given = True, torch.as_tensor(prompt, device=found.device)
-            if given.shape == (self.space.width,):
-                found[k] = given
-            elif given.ndim == 3:
-                found[k] = self.space.of_pictures(given[None])[0]
-            else:
+        shown = {k: torch.as_tensor(each) for k, each in enumerate(prompts) if is_numbers(each)}
+        for given in shown.values():
+            if given.shape not in [(self.space.width,), (3, 64, 64)]:
                 wanted = f"a text, a picture (3, 64, 64) or a vector ({self.space.width},)"
                 raise UserError(f"a prompt must be {wanted}, got shape {tuple(given.shape)}")
+        device = self.project.weight.device
+        found = torch.zeros(len(prompts), self.space.width, device=device)
+        pictures = [k for k, given in shown.items() if given.ndim == 3]
+        if pictures:
+            seen = torch.stack([shown.pop(k) for k in pictures]).to(device)
+            found[pictures] = self.space.of_pictures(seen)
+        for k, vector in shown.items():
+            found[k] = vector.to(found)
+        told = torch.tensor([is_numbers(each) for each in prompts], device=device)
         return found, told
+
+
+def is_numbers(prompt):
+    """Whether a prompt is an array or a list; the rest is for the encoder of words to judge."""
+    return hasattr(prompt, "shape") or isinstance(prompt, (list, tuple))
