@@ -67,7 +67,7 @@ def test_every_file_says_what_made_it(tiny):
     digest = hashlib.sha256(open("tiny/tiny.safetensors", "rb").read()).hexdigest()
     settings = dict(model="tiny", weights=digest, negative="night", steps=2, sampler="ddpm")
     settings |= dict(guidance=4.0, size="96x64")
-    none = dict(enlarge=None, enlarge_to=None)
+    none = dict(enlarge=None, enlarge_to=None, variations_of=None, sha256=None)
     machine = dict(generated_by="minidiff, a machine")  # which whoever opens the file reads first
     asked = machine | dict(prompts=["a $ fox", "two cat"], n=2, seed=7)
     assert list(record_in("f.png"))[0] == "generated_by"
@@ -80,7 +80,7 @@ def test_every_file_says_what_made_it(tiny):
     one = machine | dict(prompts=["two cat"], n=1, seed=8) | none | dict(enlarge=2)
     assert record_in("made/4.png") == settings | one
     wanted = {name: str(value) for name, value in (settings | dict(enlarge=2)).items()}
-    wanted |= dict(enlarge_to="")
+    wanted |= dict(enlarge_to="", variations_of="", sha256="")
     assert index(Path("made"))[3] == wanted | dict(file="4.png", prompt="two cat", seed="8")
 
 

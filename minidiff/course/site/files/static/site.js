@@ -13,7 +13,7 @@ renderMathInElement(document.body, {
 // What scrolls sideways must be reachable by keyboard; what does not must not cost a Tab.
 function markScrollers() {
   for (const box of document.querySelectorAll("pre, .wide, .katex-display")) {
-    if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
 }
