@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import UserError
+from ..nets.eye import scene_eye
 
 
 def info_nce(pictures, texts, scale):
@@ -20,43 +21,36 @@ def info_nce(pictures, texts, scale):
     return sum(ways) / 2
 
 
-def convolution(ins, outs):
-    """A convolution with its norm and its bend."""
-    return nn.Conv2d(ins, outs, 3, padding=1), nn.GroupNorm(8, outs), nn.SiLU()
-
-
 class SharedSpace(nn.Module):
     """Two encoders, of pictures (B, 3, 64, 64) in 0..1 and of prompts, to unit vectors (B, width).
 
-    text: a `TextEncoder`; the mean of its tokens is projected. channels: of the pictures' convolutions
-    at 16, 8 and 4 places each way.
+    The eye was trained before and stays as it is; words learn to meet what it sees ("locked-image
+    tuning"; Zhai et al. 2022). text: a `TextEncoder`; the mean of its tokens is projected.
     """
 
-    def __init__(self, text, width=64, channels=(48, 96, 128)):
+    seen = 128  # features of the eye
+
+    def __init__(self, text, width=64):
         super().__init__()
-        self.text, self.width, self.channels = text, width, tuple(channels)
-        first, second, third = channels
-        self.look = nn.Sequential(
-            nn.PixelUnshuffle(4),  # (B, 48, 16, 16)
-            *convolution(48, first),
-            *convolution(first, first),
-            nn.MaxPool2d(2),
-            *convolution(first, second),
-            *convolution(second, second),
-            nn.MaxPool2d(2),
-            *convolution(second, third),
-            *convolution(third, third),
-        )
-        self.project_picture = nn.Linear(third, width)
+        self.text, self.width = text, width
+        self.eye = scene_eye(self.seen).requires_grad_(False)
+        self.project_picture = nn.Linear(self.seen, width)
         self.project_text = nn.Linear(text.width, width)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def train(self, mode=True):
+        """As of any module, but for the eye's running means, which stay as they are."""
+        super().train(mode)
+        self.eye.eval()
+        return self
 
     def of_pictures(self, pictures):
         """Unit vectors (B, width). UserError for what are no pictures of scenes."""
         if pictures.ndim != 4 or pictures.shape[1:] != (3, 64, 64):
             got = tuple(pictures.shape)
             raise UserError(f"pictures must have shape (B, 3, 64, 64), got {got}")
-        seen = self.look(2 * pictures.to(self.log_scale.dtype) - 1).mean((2, 3))
+        with torch.no_grad():
+            seen = self.eye(2 * pictures.to(self.log_scale.dtype) - 1).mean((2, 3))
         return F.normalize(self.project_picture(seen).float(), dim=1)
 
     def of_prompts(self, prompts):

@@ -78,7 +78,7 @@ def srgb(lab):
 @lru_cache
 def cells(style):
     """The sheet of a style, cut up: (things, 128, 128, 4) uint8."""
-    sheet = np.asarray(Image.open(find_datasets() / "emoji" / f"{SHEETS[style]}.png"))
+    sheet = np.asarray(Image.open(find_datasets() / "emoji" / f"{SHEETS[style]}.webp"))
     rows = sheet.reshape(-1, CELL, PER_ROW, CELL, 4).swapaxes(1, 2)
     return rows.reshape(-1, CELL, CELL, 4)
 

@@ -51,7 +51,7 @@ def caption_that_tells(scene, fact, rng, mention):
             return caption
 
 
-def twin_data(things=tuple(THINGS), mention=0.8):
+def twin_data(things=tuple(THINGS), mention=0.5):
     """The training stream: `data(n, generator)` -> pictures (n, 3, 64, 64) in 0..1, n captions.
 
     n is even; every second scene is the `twin` of the one before it. Two of three captions tell every

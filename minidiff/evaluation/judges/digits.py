@@ -10,7 +10,7 @@ from torch import nn
 
 from ... import pretrained
 from ...errors import UserError
-from . import block
+from ...nets.eye import block
 
 
 class Judge(nn.Module):

@@ -12,7 +12,7 @@ from torch import nn
 from ... import pretrained
 from ...data.scenes import COLOURS, PLACES, STYLES, THINGS, natural_colours
 from ...errors import UserError
-from . import block
+from ...nets.eye import scene_eye
 
 ANSWERS = {
     "thing": (*THINGS, "nothing"),  # nothing: what a person would call none of these
@@ -30,19 +30,7 @@ class SceneJudge(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(
-            nn.PixelUnshuffle(2),  # (B, 12, 32, 32)
-            block(12, 48),
-            block(48, 48),
-            nn.MaxPool2d(2),
-            block(48, 96),  # (B, 96, 16, 16)
-            block(96, 96),
-            nn.MaxPool2d(2),
-            block(96, 192),  # (B, 192, 8, 8)
-            block(192, 192),
-            block(192, 192),
-            block(192, self.width),
-        )
+        self.body = scene_eye(self.width)
         self.head = nn.Linear(self.width, sum(map(len, ANSWERS.values())))
         self.to(memory_format=torch.channels_last)
 
