@@ -97,17 +97,15 @@ EXAMPLES = {
     "Scaled": PARTS["Scaled"](3.0),
     "DiT": PARTS["DiT"](1, 24, 2, 2, (1, 2, 4), token_width=5),
     "ClipUNet": PARTS["ClipUNet"](UNet(1, width=8, widths=(1,)), 8, width=16),
-    "SharedSpace": PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16)),
+    "SharedSpace": PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16),
     "Enlarger": PARTS["Enlarger"](1, 8, (1, 2), 1, 1, token_width=6),
     "MotionEncoder": PARTS["MotionEncoder"](
         TextEncoder(TOKENIZER, 8, depth=1), TextEncoder(Tokenizer(["up"], 3), 8, depth=1)
     ),
-    "Vectors": PARTS["Vectors"](
-        PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16))
-    ),
+    "Vectors": PARTS["Vectors"](PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16)),
     "PictureEncoder": PARTS["PictureEncoder"](
         TextEncoder(TOKENIZER, 8, depth=1),
-        PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16, (8, 8, 16)),
+        PARTS["SharedSpace"](TextEncoder(TOKENIZER, 8, depth=1), 16),
     ),
     "PerFrame": PARTS["PerFrame"](PARTS["Scaled"](3.0)),
     "LogSnrTimes": PARTS["LogSnrTimes"](cosine, start=0.9),

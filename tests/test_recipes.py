@@ -23,7 +23,12 @@ FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
 def needed(recipe):
     """The models that a recipe starts from: shipped, or else untrained."""
     known = pretrained.manifest()
-    return [pretrained.load(need) if need in known else FRESH[need]() for need in recipe.needs]
+    return [
+        pretrained.load(need, pretrained.HERE, Judge, SceneJudge)
+        if need in known
+        else FRESH[need]()
+        for need in recipe.needs
+    ]
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from minidiff import load, recipes
+from minidiff import load, pretrained, recipes
 from minidiff.conditions import SharedSpace, TextEncoder, Tokenizer, info_nce
 from minidiff.data import scenes
 from minidiff.data.scenes import twins
 from minidiff.data.scenes.captions import plural
 from minidiff.errors import UserError
 from minidiff.evaluation import shared_space as evaluation
+from minidiff.evaluation.judges.scenes import SceneJudge
 
 
 @pytest.fixture(scope="module")
 def space():
     torch.manual_seed(0)
     text = TextEncoder(Tokenizer(("a", "red", "fox", "cat"), 5), 16, depth=1)
-    return SharedSpace(text, width=8, channels=(8, 8, 16)).eval()
+    return SharedSpace(text, width=8).eval()
 
 
 def unit(n, width, seed):
@@ -65,6 +66,18 @@ def test_the_temperature_learns_and_has_a_limit(space):
         space.log_scale.fill_(20.0)
         assert space.scale == 100
         space.log_scale.copy_(before)
+
+
+def test_the_eye_stays_as_it_is_whatever_learns(space):
+    """Its weights and its running means; all else learns."""
+    before = {name: value.clone() for name, value in space.eye.state_dict().items()}
+    space.train()
+    space.loss(torch.rand(2, 3, 64, 64), ["a fox", "a cat"]).mean().backward()
+    assert all(torch.equal(before[name], value) for name, value in space.eye.state_dict().items())
+    still = {name for name, each in space.named_parameters() if each.grad is None}
+    assert still == {f"eye.{name}" for name, _ in space.eye.named_parameters()}
+    space.zero_grad()
+    space.eval()
 
 
 def test_pictures_of_another_size_are_refused(space):
@@ -120,7 +133,9 @@ def test_the_stream_is_its_generators_alone():
 def test_the_recipe_learns():
     """After a few steps on one batch each picture finds its own caption more often than by chance."""
     torch.manual_seed(0)
-    space = recipes.RECIPES["contrastive"].model()
+    space = recipes.RECIPES["contrastive"].model(
+        pretrained.load("scene-judge", pretrained.HERE, SceneJudge)
+    )
     pictures, captions = twins.twin_data()(16, torch.Generator().manual_seed(0))
     optimizer = torch.optim.AdamW(space.parameters(), lr=2e-3)
     losses = []

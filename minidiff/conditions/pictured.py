@@ -1,33 +1,58 @@
-"""A prompt may be a picture: the network hears its vector beside the words."""
+"""A prompt may be a picture: the network hears its vector, put into tokens, beside the words."""
 
 import torch
 from torch import nn
 
 from ..errors import UserError
 
+HIDDEN = 256
+
 
 class PictureEncoder(nn.Module):
-    """Words as before, and the vector of a picture as one more token (Ramesh et al. 2022, section 2.1).
+    """Words as before, and the vector of a picture as K more tokens (Ramesh et al. 2022, section 2.1).
 
-    text: a `TextEncoder`. space: a `SharedSpace`. forward: B prompts -> tokens (B, L + 1, text.width),
-    mask (B, L + 1). A prompt is a text, a picture (3, 64, 64) in 0..1, or a vector (space.width,) of
-    length one. "" is the unconditional prompt. UserError for anything else.
+    text: a `TextEncoder` of L tokens. space: a `SharedSpace`. forward: B prompts -> tokens
+    (B, L + K, text.width), mask (B, L + K). A prompt is a text, a picture (3, 64, 64) in 0..1, or a
+    vector (space.width,) of length one. "" is the unconditional prompt. UserError for anything else.
     """
 
     null = ""
 
-    def __init__(self, text, space):
+    def __init__(self, text, space, count=8):
         super().__init__()
-        self.text, self.space = text, space
-        self.project = nn.Linear(space.width, text.width)
+        self.text, self.space, self.count = text, space, count
+        self.translate = nn.Sequential(
+            nn.Linear(space.width, HIDDEN),
+            nn.GELU(),
+            nn.Linear(HIDDEN, count * text.width),
+            nn.Unflatten(1, (count, text.width)),
+        )
 
     def forward(self, prompts):
         vectors, told = self.vectors(prompts)
         words = ["" if is_told else each for each, is_told in zip(prompts, told.tolist())]
         tokens, mask = self.text(words)
+        more = self.translation(vectors).to(tokens.dtype)
+        shown = told[:, None].expand(-1, self.count)
+        return torch.cat([tokens, more], 1), torch.cat([mask, shown], 1)
+
+    def translation(self, vectors):
+        """Unit vectors (B, space.width) as tokens (B, K, text.width)."""
         # of unit variance, as networks like their inputs
-        more = self.project(vectors * self.space.width**0.5)[:, None].to(tokens.dtype)
-        return torch.cat([tokens, more], 1), torch.cat([mask, told[:, None]], 1)
+        return self.translate(vectors * self.space.width**0.5)
+
+    def miss(self, vectors, captions, told):
+        """How far the first tokens of translations are from those that tell: mean squares (B,).
+
+        told: which words of each caption, from 0, at most K of them.
+        """
+        told = torch.tensor(told, device=vectors.device)
+        with torch.no_grad():
+            tokens, _ = self.text(captions)
+            wanted = tokens[
+                torch.arange(len(tokens))[:, None], 1 + told
+            ]  # the first token says "start"
+        return (self.translation(vectors)[:, : told.shape[1]] - wanted).square().mean((1, 2))
 
     @torch.no_grad()
     def vectors(self, prompts):
@@ -37,7 +62,7 @@ class PictureEncoder(nn.Module):
             if given.shape not in [(self.space.width,), (3, 64, 64)]:
                 wanted = f"a text, a picture (3, 64, 64) or a vector ({self.space.width},)"
                 raise UserError(f"a prompt must be {wanted}, got shape {tuple(given.shape)}")
-        device = self.project.weight.device
+        device = self.space.log_scale.device
         found = torch.zeros(len(prompts), self.space.width, device=device)
         pictures = [k for k, given in shown.items() if given.ndim == 3]
         if pictures:
