@@ -17,7 +17,11 @@ from minidiff.recipes.scenes import scene_latents
 from minidiff.training import train
 
 sys.path.insert(0, str(Path(__file__).parent / "bench"))
-FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
+FRESH = {
+    "perceptual": SceneJudge,
+    "scenes-small": small_scenes,
+    "translation": lambda: RECIPES["translation"].model(*needed(RECIPES["translation"])),
+}
 
 
 def needed(recipe):

@@ -15,7 +15,7 @@ from minidiff.conditions.pictured import PictureEncoder
 from minidiff.data import photos, scenes
 from minidiff.data.scenes.captions import plain_caption, plural
 from minidiff.errors import UserError
-from minidiff.recipes.variations import heard_and_translated, told_plainly
+from minidiff.recipes.variations import heard, told_plainly, translated
 from minidiff.sampling import generator_at
 
 
@@ -101,36 +101,45 @@ def test_what_is_neither_words_nor_a_picture_is_refused(encoder):
         encoder([None])
 
 
-def test_the_recipe_begins_as_the_painter_of_scenes_and_learns_from_pictures():
+@pytest.fixture(scope="module")
+def painter():
+    """The model that `variations` starts from, its translation untrained."""
+    torch.manual_seed(0)
+    translator = recipes.RECIPES["translation"].model(load("scenes"), load("contrastive"))
+    return recipes.RECIPES["variations"].model(load("scenes"), translator).eval()
+
+
+@torch.no_grad()
+def test_the_recipe_begins_as_the_painter_of_scenes(painter):
     before = load("scenes")
-    model = recipes.RECIPES["variations"].model(before, load("contrastive")).eval()
-    x, t = torch.randn(2, *model.shape, generator=torch.Generator().manual_seed(0)), torch.ones(2)
+    x, t = torch.randn(2, *painter.shape, generator=generator_at(0)), torch.ones(2) / 2
     words = ["a red fox in snow", ""]
-    with torch.no_grad():
-        wanted = before.denoiser(x, 0.5 * t, *before.encoder(words))
-        assert torch.allclose(model.denoiser(x, 0.5 * t, *model.encoder(words)), wanted, atol=1e-4)
-    learns = {name for name, p in model.named_parameters() if p.requires_grad}
+    wanted = before.denoiser(x, t, *before.encoder(words))
+    assert torch.allclose(painter.denoiser(x, t, *painter.encoder(words)), wanted, atol=1e-4)
+
+
+def test_the_translation_and_the_change_learn_and_all_else_is_fixed(painter):
+    learns = {name for name, p in painter.named_parameters() if p.requires_grad}
     fixed = ("encoder.text", "encoder.space", "codec", "denoiser.net.base")
     assert learns and not [name for name in learns if name.startswith(fixed)]
-    assert "encoder.translate.0.weight" in learns
-    pictures, captions, words, shown = told_plainly(64, torch.Generator().manual_seed(0))
+    assert {name.split(".")[1] for name in learns} == {"translate", "net"}
+    encoder = recipes.RECIPES["translation"].model(load("scenes"), load("contrastive"))
+    learns = {name.split(".")[0] for name, p in encoder.named_parameters() if p.requires_grad}
+    assert learns == {"translate"}
+
+
+@torch.no_grad()
+def test_the_losses_are_of_the_tokens_and_of_the_painter_that_hears_them(painter):
+    """A picture that is not shown counts as one without words."""
+    pictures, captions, words, shown = told_plainly(64, generator_at(0))
     assert pictures.shape == (64, 3, 64, 64) and 64 > sum(shown) > 48
     assert len(captions) == len(words) == 64
-
-
-def test_of_what_is_not_shown_only_the_translation_is_learned():
-    """A caption that was dropped leaves the painter as it was: its loss is that of no words."""
-    model = recipes.RECIPES["variations"].model(load("scenes"), load("contrastive"))
-    pictures, captions, words, _ = told_plainly(2, torch.Generator().manual_seed(0))
-    loss = heard_and_translated(model)
-    with torch.no_grad():
-        got = loss((pictures, captions, words, [False, False]), generator_at(0), 0, None)
-        vectors = model.encoder.space.of_pictures(pictures)
-        miss = model.encoder.miss(vectors, captions, words)
-        plain = model.loss(pictures, ["", ""], generator=generator_at(0))
-        shown = loss((pictures, captions, words, [True, True]), generator_at(0), 0, None)
-    assert torch.allclose(got, plain + miss, atol=1e-5)
-    assert not torch.allclose(got, shown, atol=1e-5)
+    batch = (pictures[:2], captions[:2], words[:2], [False, True])
+    vectors = painter.encoder.space.of_pictures(pictures[:2])
+    miss = translated(painter.encoder)(batch, generator_at(0), 0, None)
+    assert torch.allclose(miss, painter.encoder.miss(vectors, captions[:2], words[:2]))
+    wanted = painter.loss(pictures[:2], ["", vectors[1]], generator=generator_at(0))
+    assert torch.allclose(heard(painter)(batch, generator_at(0), 0, None), wanted)
 
 
 @torch.no_grad()
@@ -164,12 +173,11 @@ def test_the_prior_learns_and_paints_vectors():
 
 
 @pytest.fixture
-def fox(tmp_path, monkeypatch):
+def fox(tmp_path, monkeypatch, painter):
     monkeypatch.chdir(tmp_path)
     picture = scenes.stacked([scenes.example(0)[1]])[0]
     Image.fromarray((picture.permute(1, 2, 0) * 255).byte().numpy()).save("fox.png")
-    model = recipes.RECIPES["variations"].model(load("scenes"), load("contrastive"))
-    pretrained.save("variations", model, "seeing", recipe="variations")  # untrained
+    pretrained.save("variations", painter, "seeing", recipe="variations")  # untrained
     return picture
 
 

@@ -31,15 +31,21 @@ def scene_vectors(space, count, path, workers=0):
     return scene_latents(Vectors(space), count, path, workers)
 
 
-def decoder(scenes, space):
+def translator(scenes, space):
+    """An encoder of pictures that has yet to learn which words of `scenes` a vector stands for."""
+    text, space = (part.requires_grad_(False) for part in (scenes.encoder, space))
+    return PictureEncoder(text, space)
+
+
+def decoder(scenes, translator):
     """`scenes` with a small change yet to learn; what it reads with and its codec are fixed."""
-    text, codec, space = (
-        part.requires_grad_(False) for part in (scenes.encoder, scenes.codec, space)
-    )
+    codec = scenes.codec.requires_grad_(False)
+    for fixed in (translator.text, translator.space):
+        fixed.requires_grad_(False)
     net = LowRank(scenes.denoiser.net, rank=4)
     denoiser = Denoiser(net, scenes.schedule, scenes.denoiser.target, times=logit_normal_times)
     settings = dict(w=2.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
-    return Model(denoiser, PictureEncoder(text, space), codec, scenes.shape, **settings)
+    return Model(denoiser, translator, codec, scenes.shape, **settings)
 
 
 def told_plainly(n, generator):
@@ -50,18 +56,27 @@ def told_plainly(n, generator):
     return pictures, list(captions), list(words), shown
 
 
-def heard_and_translated(model):
-    """The loss: of the painter that hears a picture, and of the tokens that stand for the picture.
+def translated(encoder):
+    """The loss of the translation: its tokens are to be those of words that describe the picture.
 
-    The first of them begin as words that describe it, which the painter knows already.
+    The painter knows these already, and has to learn only what no word says.
     """
 
     def loss(batch, generator, step, average):
-        pictures, captions, words, shown = batch
+        pictures, captions, words, _ = batch
+        return encoder.miss(encoder.space.of_pictures(pictures), captions, words)
+
+    return loss
+
+
+def heard(model):
+    """The loss of the painter that hears the vectors of its pictures."""
+
+    def loss(batch, generator, step, average):
+        pictures, _, _, shown = batch
         vectors = model.encoder.space.of_pictures(pictures)
         prompts = [vector if show else "" for vector, show in zip(vectors, shown)]
-        painted = model.loss(pictures, prompts, generator=generator)
-        return painted + model.encoder.miss(vectors, captions, words)
+        return model.loss(pictures, prompts, generator=generator)
 
     return loss
 
@@ -76,12 +91,20 @@ RECIPES = {
         latents=40_000,
         encoded=scene_vectors,
     ),
+    "translation": Recipe(
+        translator,
+        lambda: told_plainly,
+        40_000,
+        dict(batch=32, lr=2e-3, decay=0.99),
+        needs=("scenes", "contrastive"),
+        loss=translated,
+    ),
     "variations": Recipe(
         decoder,
         lambda: told_plainly,
-        200_000,
-        dict(batch=16, lr=1e-3, warmup=20_000, decay=0.998, prepare=channels_last, bf16=True),
-        needs=("scenes", "contrastive"),
-        loss=heard_and_translated,
+        48_000,
+        dict(batch=16, lr=1e-3, warmup=2_000, decay=0.998, prepare=channels_last, bf16=True),
+        needs=("scenes", "translation"),
+        loss=heard,
     ),
 }

@@ -36,14 +36,23 @@ def get_device(name=None):
 def autocast(device, bf16):
     """bfloat16 where asked, float32 elsewhere, as a context manager for one forward pass.
 
+    A CPU that has no instructions for bfloat16 takes twice as long in it, and stays in float32.
+
     The halved copies of the weights live as long as the context: one around many steps would go on
     computing with the first step's weights, so none are kept here. Attention among as few places as
     here is computed as its formula says: on a CPU PyTorch's fused one takes two to four times as long
     in bfloat16, and more of the whole step than all the rest.
     """
+    bf16 = bf16 and (device.type != "cpu" or computes_bf16())
     plain = sdpa_kernel(SDPBackend.MATH) if bf16 and device.type == "cpu" else nullcontext()
     with torch.autocast(device.type, torch.bfloat16, enabled=bf16, cache_enabled=False), plain:
         yield
+
+
+def computes_bf16():
+    """Whether this CPU has instructions for bfloat16; taken to be so where PyTorch cannot tell."""
+    told = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch 2.10 and later
+    return told.get("avx512_bf16", True)
 
 
 def channels_last(model):
