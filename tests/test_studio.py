@@ -68,6 +68,18 @@ def test_a_restart_keeps_as_much_as_its_strength_leaves():
     assert blue.prompt == "a blue fox in snow" and blue.of == (FOX,)
 
 
+def test_what_is_varied_by_meaning_is_painted_from_the_pictures_vector(tmp_path):
+    alike = studio.resemble(QUICK_FOX, seed=3)
+    made, model = painted(alike), pretrained.load("variations")
+    wanted = model([model.encoder.space.of_pictures(painted(QUICK_FOX)[None])[0]], seed=3)[0]
+    assert torch.allclose(made, wanted, atol=1e-4)
+    studio.save(alike, tmp_path / "a.png", made)
+    told = json.loads(Image.open(tmp_path / "a.png").info["minidiff"])
+    assert set(told["weights"]) == {shots.FAST, "variations"}
+    with pytest.raises(UserError, match="shot must have 64x64 pixels to be varied by meaning"):
+        studio.resemble(Shot("a cat", width=96), seed=0)
+
+
 def test_only_the_hole_is_painted_anew():
     base = painted(QUICK_FOX)
     made = painted(studio.fill(QUICK_FOX, "0000 0110 0000 0000", seed=1))
@@ -191,6 +203,7 @@ def test_each_button_paints_what_it_says(live):
         "again": 4,
         "vary a little": 4,
         "vary a lot": 4,
+        "vary by meaning": 4,
         "use as start": 4,
         "fill": 2,
         "slowly": 1,

@@ -6,9 +6,9 @@ studio.open("a red fox in snow")                 # in a notebook; alone: `minidi
 
 from .files import read, save, save_all
 from .page import Studio, open
-from .shots import Shot, again, blend, enlarge, fill, grid, paint, restart, vary
+from .shots import Shot, again, blend, enlarge, fill, grid, paint, resemble, restart, vary
 
 __all__ = [
-    "Shot", "Studio", "again", "blend", "enlarge", "fill", "grid", "open", "paint", "read", "restart",
-    "save", "save_all", "vary",
+    "Shot", "Studio", "again", "blend", "enlarge", "fill", "grid", "open", "paint", "read", "resemble",
+    "restart", "save", "save_all", "vary",
 ]  # fmt: skip

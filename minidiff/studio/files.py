@@ -29,8 +29,8 @@ def record(shot):
 
 def models_of(shot):
     """The names of the models that a shot, and those it is made of, are painted by."""
-    own = [shot.model] + [shots.ENLARGER] * (shot.way == "enlarge")
-    return sorted({*own, *(name for each in shot.of for name in models_of(each))})
+    other = {"enlarge": shots.ENLARGER, "resemble": shots.PAINTS_ALIKE}.get(shot.way, shot.model)
+    return sorted({shot.model, other, *(name for each in shot.of for name in models_of(each))})
 
 
 def save(shot, path, picture=None):

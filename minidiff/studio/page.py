@@ -91,6 +91,8 @@ def asked_shots(message, made):
     if action in ("vary a little", "vary a lot"):
         angle = LITTLE if action == "vary a little" else LOT
         return [shots.vary(shot, fresh + k, angle) for k in range(FOUR)]
+    if action == "vary by meaning":
+        return [shots.resemble(shot, fresh + k) for k in range(FOUR)]
     if action == "use as start":
         prompt = message.get("prompt") or shot.prompt
         return [shots.restart(shot, fresh + k, STRENGTH, prompt) for k in range(FOUR)]

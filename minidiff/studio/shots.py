@@ -20,7 +20,7 @@ from ..errors import UserError
 from ..samplers import last
 from ..sampling import start_noise, walk
 
-FAST, SLOW, ENLARGER = "scenes-fast", "scenes", "enlarge"
+FAST, SLOW, ENLARGER, PAINTS_ALIKE = "scenes-fast", "scenes", "enlarge", "variations"
 LARGEST = 512  # pixels of a side
 
 
@@ -94,6 +94,13 @@ def restart(shot, seed, strength=0.6, prompt=None):
     return replace(
         plainly(shot), prompt=told, seed=seed, way="restart", of=(shot,), amount=strength
     )
+
+
+def resemble(shot, seed):
+    """A picture that means the same: painted from the vector of what the picture shows, not from it."""
+    if size_of(shot) != (64, 64):
+        raise UserError("shot must have 64x64 pixels to be varied by meaning")
+    return replace(plainly(shot), seed=seed, way="resemble", of=(shot,))
 
 
 def fill(shot, mask, seed, prompt=None):
@@ -193,6 +200,10 @@ def restarted(model, shot, shape):
     return editing.image_to_image(model, before, shot.amount, [shot.prompt], **way)[0]
 
 
+def alike(model, shot, shape):
+    return load(PAINTS_ALIKE)([paint(shot.of[0])], seed=[shot.seed])[0]
+
+
 def filled(model, shot, shape):
     before = paint(shot.of[0])[None]
     mask = mask_of(shot.mask, before.shape[-2:])
@@ -224,6 +235,7 @@ WAYS = {
     "vary": walked,
     "blend": walked,
     "restart": restarted,
+    "resemble": alike,
     "fill": filled,
     "enlarge": enlarged,
 }

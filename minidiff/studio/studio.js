@@ -1,8 +1,9 @@
 // The studio's page. What a button asks goes to the kernel as a message; pictures come back one by one.
 
-const UNDER = ["again", "vary a little", "vary a lot", "use as start", "enlarge", "slowly"];
+const UNDER = ["again", "vary a little", "vary a lot", "vary by meaning", "use as start", "enlarge", "slowly"];
 const HELP = {
   again: "four others", "vary a little": "noise turned by 20 degrees", "vary a lot": "noise turned by 60 degrees",
+  "vary by meaning": "others with the same things in them, from a vector of what the picture shows",
   "use as start": "image to image, with the prompt above", enlarge: "at twice the size, by a second model",
   slowly: "the same seed with the slow model, which obeys more often",
 };

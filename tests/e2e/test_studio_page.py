@@ -90,7 +90,14 @@ def test_every_button(studio, way, shots, tmp_path):
     tool.press("Paint four", way)
     assert tool.shown() == 4 and "4 made" in tool.says()
     first = [shot for shot, _ in tool.studio.made]
-    counts = {"again": 4, "vary a little": 4, "vary a lot": 4, "use as start": 4, "slowly": 1}
+    counts = {
+        "again": 4,
+        "vary a little": 4,
+        "vary a lot": 4,
+        "vary by meaning": 4,
+        "use as start": 4,
+        "slowly": 1,
+    }
     for name, count in counts.items():
         tool.press("Undo", way) if name != "again" else None
         tool.press(name, way, 1 if tool.shown() > 1 else 0)
