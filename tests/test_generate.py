@@ -32,7 +32,7 @@ def test_the_command_of_the_course_parses_and_asks_for_scenes():
         "-o fox.png"
     )
     args = parser().parse_args(words)
-    assert (args.prompts, args.n, args.model, args.seed) == (["a red fox in snow"], 4, "scenes", 7)
+    assert (args.prompts, args.n, args.model, args.seed) == (["a red fox in snow"], 4, None, 7)
     assert (args.steps, args.guidance, args.negative, args.out) == (25, 4.0, "night", "fox.png")
 
 

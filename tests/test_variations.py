@@ -216,7 +216,7 @@ def test_the_command_paints_what_the_model_paints_and_again_makes_it_anew(fox, c
         ),
         (
             ["--variations-of", "fox.png", "--model", "scenes"],
-            "train one with minidiff train variations",
+            "leave --model out",
         ),
         (
             ["--model", "seeing", "--variations-of", "fox.png", "--enlarge-to", 128],

@@ -31,6 +31,7 @@ def generate(args):
 def run(args):
     """`generate` without a word on stdout."""
     sampler = args.sampler and look_up("sampler", args.sampler, SAMPLERS)
+    args.model = args.model or ("variations" if args.variations_of else "scenes")
     prompts = args.prompts + (lines(args.source) if args.source else [])
     model, facts = open_model(args.model, args.device)
     sha256 = None

@@ -22,7 +22,7 @@ def shown_to(model, args):
     if not isinstance(model.encoder, PictureEncoder):
         raise UserError(
             f"--variations-of needs a model that sees pictures, and {args.model!r} does not; "
-            "train one with minidiff train variations, and name its folder with --model"
+            "leave --model out, or name the folder of minidiff train variations"
         )
     if args.prompts or args.source:
         raise UserError("--variations-of takes the place of prompts: give the one or the others")

@@ -22,7 +22,7 @@ def prior(space):
     space = space.requires_grad_(False)
     net = DiT(space.width, 64, depth=4, patch=(1, 1, 1), token_width=space.text.width)
     denoiser = Denoiser(net, cosine, target="x0")
-    settings = dict(w=1.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    settings = dict(w=2.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
     return Model(denoiser, space.text, Vectors(space), (space.width, 1, 1), **settings)
 
 

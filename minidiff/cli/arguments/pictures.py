@@ -14,7 +14,7 @@ def add(command):
         'minidiff generate "a red fox in snow" --model scenes-fast -n 16 -o foxes.png',
         "minidiff generate --from prompts.txt -n 100 -o placeholders/",
         'minidiff generate "a red fox in snow" --frames -o fox.gif',
-        "minidiff generate --model runs/variations --variations-of fox.png -n 4 -o foxes.png",
+        "minidiff generate --variations-of fox.png -n 4 -o foxes.png",
         "minidiff generate 3 1 4 --model digits -n 8 --seed 1 -o digits.png",
         'minidiff generate "a seven moving left" --model clips-digits -n 8 -o sevens.gif',
         'minidiff generate "a thick seven" --model digits-text --guidance 2 --negative thin '
@@ -31,7 +31,6 @@ def add(command):
     )
     new.add_argument(
         "--model",
-        default="scenes",
         help="a shipped model's name, or a trained one's folder (default: scenes; for many pictures "
         "or a slow machine scenes-fast, in 4 network calls instead of 32, a little less often right, "
         "with no --guidance and no --negative)",
@@ -67,7 +66,7 @@ def add(command):
     new.add_argument(
         "--variations-of",
         metavar="FILE",
-        help="in place of prompts: paint other pictures of what this one shows; for a model trained so",
+        help="in place of prompts: paint other pictures of what this one shows (model: variations)",
     )
     new.add_argument(
         "--enlarge", type=whole(1, 1024), metavar="K", help="screen pixels for each pixel, each way"
