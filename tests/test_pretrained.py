@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_recipes import needed
 from torch import nn
 
 import minidiff
@@ -18,7 +19,7 @@ from minidiff.evaluation.judges.scenes import SceneJudge
 from minidiff.model import Model
 from minidiff.nets import UNet
 from minidiff.pretrained.parts import FUNCTIONS, PARTS, build, describe
-from minidiff.recipes import RECIPES, failures, small_scenes
+from minidiff.recipes import RECIPES, failures
 from minidiff.recipes.recipe import plain
 from minidiff.schedules import DDPM, cosine
 
@@ -53,16 +54,12 @@ def test_recipe_and_manifest_hold_together(name, monkeypatch):
     """What a recipe makes today is what the file holds: the same class, arguments and vocabulary."""
     facts = ENTRIES[name]
     recipe = RECIPES[facts["recipe"]]
-    needed = [pretrained.load(need) if need in ENTRIES else FRESH[need]() for need in recipe.needs]
     monkeypatch.setattr(failures, "COUNT", 1)
-    what = describe(recipe.keep(recipe.model(*needed)))
+    what = describe(recipe.keep(recipe.model(*needed(recipe))))
     assert what == {key: facts[key] for key in what}
     wanted = plain(recipe.settings) | {"seed": 0, "images": recipe.images}
     differs = {key for key in wanted if facts["settings"].get(key) != wanted[key]}
     assert differs == SHORTER.get(name, set()) and (not differs or "training" in facts)
-
-
-FRESH = {"perceptual": SceneJudge, "scenes-small": small_scenes}
 
 
 def test_the_scenes_hold_no_second_copy_of_the_codec():

@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -172,6 +173,21 @@ def test_the_prior_learns_and_paints_vectors():
     assert torch.allclose(vectors.norm(dim=1), torch.ones(2), atol=1e-5)
 
 
+@torch.no_grad()
+def test_the_shipped_prior_paints_vectors_of_what_is_told_and_the_decoder_what_they_mean():
+    """A sampled vector is nearest to that of a drawing with the same facts; so is what is painted."""
+    asked, wanted = scenes.prompts_for(8, generator_at(1), things=scenes.COMMON)
+    drawn = scenes.stacked([scenes.paint(scene, np.random.default_rng(0)) for scene in wanted])
+    model = load("variations")
+    space = model.encoder.space
+    meant, own = space.of_pictures(drawn), torch.arange(8)
+    vectors = load("prior")(asked, seed=0)
+    assert ((vectors @ meant.T).argmax(1) == own).all()
+    assert (vectors * meant).sum(1).mean() > (space.of_prompts(asked) * meant).sum(1).mean()
+    painted = space.of_pictures(model(list(meant), seed=0, steps=6))
+    assert ((painted @ meant.T).argmax(1) == own).sum() >= 7
+
+
 @pytest.fixture
 def fox(tmp_path, monkeypatch, painter):
     monkeypatch.chdir(tmp_path)
@@ -188,8 +204,6 @@ def minidiff(*words):
 def test_the_command_paints_what_the_model_paints_and_again_makes_it_anew(fox, capsys):
     words = ["--model", "seeing", "--variations-of", "fox.png", "--steps", 2, "--seed", 5]
     assert minidiff("generate", *words, "-n", 2, "-o", "two.npz") == 0
-    import numpy as np
-
     made = np.load("two.npz")
     shown = photos.tensor(photos.read("fox.png"))[0]
     wanted = load("variations", "seeing")([shown] * 2, seed=5, steps=2)

@@ -54,6 +54,10 @@ def _other_way(t, T):
     return round(T * t), round(T * t) + 1
 
 
+def _not_below_zero(t, T):
+    return round(T * t), max(round(T * t) - 1, 0)
+
+
 exercise(
     "03.2",
     level=1,
@@ -65,9 +69,10 @@ exercise(
         (0.57, 100),
         (0.07, 100),
         (0.3333, 1000),
+        (0.0, 50),
     ],
     task="Write `table_places`, which returns two whole numbers for a time `t` and a table of `T` steps: our entry, and "
-    "the timestep that diffusers gives the same noise level.",
+    "the timestep that diffusers gives the same noise level. (For clean data it has none; the rule gives -1 there.)",
     hint="The closest whole number to `T * t` is our entry; diffusers leaves the clean one out. Try `100 * 0.29`.",
     wrong={
         _cuts: "`int` cuts off: 100 * 0.29 is 28.999..., and becomes 28. Round to the nearest.",
@@ -75,6 +80,7 @@ exercise(
         _rounds_up: "`ceil` rounds up: 100 * 0.07 is 7.000...01, and becomes 8. Round to the nearest.",
         _same: "diffusers' table has no entry for clean data, so its places are one lower.",
         _other_way: "off by one in the wrong direction: diffusers' last timestep is T - 1.",
+        _not_below_zero: "at t = 0 the rule gives -1: diffusers' timestep 0 is our entry 1, not clean data.",
     },
 )
 
@@ -127,9 +133,9 @@ exercise(
         (flow, 0.9, 0.5),
         (flow, 0.1, 0.0),
     ),
-    task="Write `fresh_noise`, the standard deviation that a step adds, from the noise budget: what `on_x` keeps of the "
-    "old noise and what is added make up $\\sigma_s$. `now` is $(\\alpha_t, \\sigma_t)$, `nxt` is "
-    "$(\\alpha_s, \\sigma_s)$.",
+    task="Write `fresh_noise`, the standard deviation that a step adds, from the noise budget: what "
+    "$\\text{on\\_x} = r\\,\\sigma_s^2/\\sigma_t^2$ keeps of the old noise and what is added make up $\\sigma_s$. `now` is "
+    "$(\\alpha_t, \\sigma_t)$, `nxt` is $(\\alpha_s, \\sigma_s)$, all four of them tensors.",
     hint="The old noise is `sigma * eps`, and `on_x` multiplies it. Independent noises add as variances.",
     wrong={
         _variance: "that is the variance; the sampler multiplies noise by its square root.",
@@ -175,6 +181,26 @@ def _of_algorithm_2(x, eps_hat, now, nxt):
     return (x - (1 - ratio**2) / now[1] * eps_hat) / ratio
 
 
+def _by_weights(x, x0_hat, now, nxt):
+    """The posterior's mean for any guess of the data."""
+    ratio = now[0] / nxt[0]
+    on_x = ratio * (nxt[1] / now[1]) ** 2
+    return on_x * x + nxt[0] * (1 - ratio * on_x) * x0_hat
+
+
+def _no_division(x, eps_hat, now, nxt):
+    return _by_weights(x, x - now[1] * eps_hat, now, nxt)
+
+
+def _weights_exchanged(x, eps_hat, now, nxt):
+    x0_hat = (x - now[1] * eps_hat) / now[0]
+    return _by_weights(x0_hat, x, now, nxt)
+
+
+def _keeps_the_noise(x, eps_hat, now, nxt):
+    return _takes_all(x, eps_hat, now, nxt) + nxt[1] * eps_hat
+
+
 def _noisy_points():
     g = torch.Generator().manual_seed(0)
     steps = [(cosine, 0.9, 0.8), (flow, 0.6, 0.2), (cosine, 0.6, 0.2), (flow, 0.3, 0.0)]
@@ -196,6 +222,10 @@ exercise(
     wrong={
         _plus: "the guessed noise is taken out, so its sign is minus.",
         _takes_all: "that takes out all of the noise at t; only the share that came in since s goes.",
+        _keeps_the_noise: "that puts all of `sigma_s` back as the guessed noise, for a walk without dice; the "
+        "posterior's mean keeps less.",
+        _no_division: "`x - sigma * eps_hat` is alpha times the data: divide it by alpha to get `x0_hat`.",
+        _weights_exchanged: "the weights are exchanged: on_x belongs to `x`, on_x0 to `x0_hat`.",
         _unscaled: "the division by alpha / alpha_s is missing: x at s holds more data than x at t.",
         _of_algorithm_2: "1 - ratio^2 is the paper's beta, right only where alpha^2 + sigma^2 = 1.",
         _alpha_bar: "the ratio is that of alpha, the square root; you took alpha squared, alpha_bar.",
@@ -231,13 +261,29 @@ def _earlier_alpha_bar(x, eps_hat, k, beta, alpha_bar, z):
     return algorithm_2_step(x, eps_hat, k, beta, alpha_bar.roll(1), z)
 
 
+def _noise_inside(x, eps_hat, k, beta, alpha_bar, z):
+    mean = algorithm_2_step(x, eps_hat, k, beta, alpha_bar, 0 * z)
+    return mean + (beta[k - 1] / (1 - beta[k - 1])).sqrt() * z * (k > 1)
+
+
+def _beta_tilde(x, eps_hat, k, beta, alpha_bar, z):
+    share = (1 - alpha_bar[k - 1]) / (1 - alpha_bar[k])
+    return algorithm_2_step(x, eps_hat, k, beta, alpha_bar, share.sqrt() * z)
+
+
 def _table_steps():
-    g, schedule = torch.Generator().manual_seed(0), DDPM(T=20, beta_min=0.01, beta_max=0.3)
-    beta, alpha_bar = schedule.beta, schedule.alpha_bar
+    g = torch.Generator().manual_seed(0)
+    long, short = DDPM(T=20, beta_min=0.01, beta_max=0.3), DDPM(T=4, beta_min=0.2, beta_max=0.5)
     return [
-        (x, eps_hat, k, beta.clone(), alpha_bar.clone(), z)
-        for k in (20, 12, 2, 1)
-        for x, eps_hat, z in [torch.randn(3, 5, 2, generator=g, dtype=torch.float64)]
+        (x, eps_hat, k, table.beta.clone(), table.alpha_bar.clone(), z)
+        for table, n, k in (
+            (long, 5, 20),
+            (long, 5, 12),
+            (long, 5, 2),
+            (short, 3, 4),
+            (short, 3, 1),
+        )
+        for x, eps_hat, z in [torch.randn(3, n, 2, generator=g, dtype=torch.float64)]
     ]
 
 
@@ -256,6 +302,8 @@ exercise(
         _adds_eps: "the guessed noise is subtracted, not added.",
         _next_beta: "off by one: the step from k to k - 1 uses beta[k - 1].",
         _beta_as_std: "beta is a variance: z goes with its square root.",
+        _noise_inside: "the noise is added after the division by the root of 1 - beta, not inside the bracket.",
+        _beta_tilde: "that adds the posterior's std; the paper's sampler takes the root of beta, a little more.",
         _earlier_alpha_bar: "off by one: alpha_bar has an entry for the data, so x at k uses alpha_bar[k].",
     },
 )
