@@ -130,6 +130,11 @@ def test_the_stream_is_its_generators_alone():
     assert a[0].shape == (6, 3, 64, 64) and len(a[1]) == 6 and 0 <= a[0].min() and a[0].max() <= 1
 
 
+def test_twins_must_be_told_of():
+    with pytest.raises(UserError, match="mention must be .*0.01.*1.*, got 0"):
+        twins.twin_data(mention=0)
+
+
 def test_the_recipe_learns():
     """After a few steps on one batch each picture finds its own caption more often than by chance."""
     torch.manual_seed(0)

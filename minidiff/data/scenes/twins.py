@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...checks import check_number
 from . import STYLES, THINGS, colours_of, held_out, invent, paint, painter, spots, stacked
 from .backgrounds import PLACES
 from .captions import NUMBERS, WHERE, caption_of
@@ -56,7 +57,9 @@ def twin_data(things=tuple(THINGS), mention=0.5):
 
     n is even; every second scene is the `twin` of the one before it. Two of three captions tell every
     detail, the others each with probability `mention`; in what the twins differ both captions tell.
+    UserError for a `mention` under 0.01, at which that would take for ever, or above 1.
     """
+    check_number("mention", mention, 0.01, 1)
 
     def data(n, generator):
         rng = painter(generator)
