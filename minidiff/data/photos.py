@@ -35,7 +35,7 @@ def load(path, side=256):
     below, so that H and W are multiples of 4. Errors as from `read`.
     """
     side = check_count("side", side, CROP)
-    image = read(find_datasets() / "photos" / f"{path}.png" if path in HOLES else path)
+    image = read(find_datasets() / "photos" / f"{path}.webp" if path in HOLES else path)
     before = image.size
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
     width, height = (n - n % FACTOR for n in image.size)
