@@ -31,6 +31,8 @@ PROMPTS = {  # one that says something and one that does not
     "scenes-fast": ["a red fox in snow", ""],
     "clips-digits": ["a seven moving left fast", ""],
     "enlarge": ["a red fox in snow", ""],
+    "prior": ["a red fox in snow", ""],
+    "variations": [torch.ones(64) / 8, ""],  # a vector that means something, or nothing known
 }
 
 

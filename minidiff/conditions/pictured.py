@@ -32,14 +32,15 @@ class PictureEncoder(nn.Module):
         vectors, told = self.vectors(prompts)
         words = ["" if is_told else each for each, is_told in zip(prompts, told.tolist())]
         tokens, mask = self.text(words)
-        more = self.translation(vectors).to(tokens.dtype)
+        more = self.translation(vectors).to(tokens.dtype)  # which autocast may have halved
         shown = told[:, None].expand(-1, self.count)
         return torch.cat([tokens, more], 1), torch.cat([mask, shown], 1)
 
     def translation(self, vectors):
         """Unit vectors (B, space.width) as tokens (B, K, text.width)."""
         # of unit variance, as networks like their inputs
-        return self.translate(vectors * self.space.width**0.5)
+        scaled = vectors * self.space.width**0.5
+        return self.translate(scaled.to(self.space.log_scale.dtype))
 
     def miss(self, vectors, captions, told):
         """How far the first tokens of translations are from those that tell: mean squares (B,).

@@ -44,7 +44,7 @@ def decoder(scenes, translator):
         fixed.requires_grad_(False)
     net = LowRank(scenes.denoiser.net, rank=4)
     denoiser = Denoiser(net, scenes.schedule, scenes.denoiser.target, times=logit_normal_times)
-    settings = dict(w=2.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    settings = dict(w=2.0, steps=8, sampler=dpmpp_2m, grid=uniform_grid)
     return Model(denoiser, translator, codec, scenes.shape, **settings)
 
 
