@@ -22,7 +22,7 @@ def prior(space):
     space = space.requires_grad_(False)
     net = DiT(space.width, 64, depth=4, patch=(1, 1, 1), token_width=space.text.width)
     denoiser = Denoiser(net, cosine, target="x0")
-    settings = dict(w=2.0, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
+    settings = dict(w=1.5, steps=16, sampler=dpmpp_2m, grid=uniform_grid)
     return Model(denoiser, space.text, Vectors(space), (space.width, 1, 1), **settings)
 
 
@@ -44,7 +44,7 @@ def decoder(scenes, translator):
         fixed.requires_grad_(False)
     net = LowRank(scenes.denoiser.net, rank=4)
     denoiser = Denoiser(net, scenes.schedule, scenes.denoiser.target, times=logit_normal_times)
-    settings = dict(w=2.0, steps=8, sampler=dpmpp_2m, grid=uniform_grid)
+    settings = dict(w=3.0, steps=8, sampler=dpmpp_2m, grid=uniform_grid)
     return Model(denoiser, translator, codec, scenes.shape, **settings)
 
 
