@@ -31,7 +31,7 @@ def main():
             break
         exec(source, found)
     F, torch, judge = found["F"], found["torch"], found["digit_judge"].load()
-    asked = [k % 10 for k in range(300)]
+    asked = [k % 10 for k in range(200)]
     for seed in range(args.seeds):
         for name in ("poor", "anew", "labels"):
             student, shares = found["taught"](found[name], seed), []
