@@ -10,7 +10,8 @@ PACKAGE = Path(minidiff.__file__).parent
 FLOORS = [
     {"errors"},
     {"checks", "files", "threads"},
-    {"schedules", "nets", "conditions"},
+    {"schedules", "nets"},
+    {"conditions"},
     {"denoiser", "codecs"},
     {"guidance", "samplers"},
     {"sampling", "data"},

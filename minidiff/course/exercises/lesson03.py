@@ -62,15 +62,7 @@ exercise(
     "03.2",
     level=1,
     solution=table_places,
-    inputs=lambda: [
-        (1.0, 1000),
-        (0.001, 1000),
-        (0.29, 100),
-        (0.57, 100),
-        (0.07, 100),
-        (0.3333, 1000),
-        (0.0, 50),
-    ],
+    inputs=lambda: [(1.0, 1000), (0.001, 1000), (0.29, 100), (0.07, 100), (1 / 3, 1000), (0.0, 50)],
     task="Write `table_places`, which returns two whole numbers for a time `t` and a table of `T` steps: our entry, and "
     "the timestep that diffusers gives the same noise level. (For clean data it has none; the rule gives -1 there.)",
     hint="The closest whole number to `T * t` is our entry; diffusers leaves the clean one out. Try `100 * 0.29`.",
@@ -274,15 +266,10 @@ def _beta_tilde(x, eps_hat, k, beta, alpha_bar, z):
 def _table_steps():
     g = torch.Generator().manual_seed(0)
     long, short = DDPM(T=20, beta_min=0.01, beta_max=0.3), DDPM(T=4, beta_min=0.2, beta_max=0.5)
+    steps = ((long, 5, 20), (long, 5, 12), (long, 5, 2), (short, 3, 4), (short, 3, 1))
     return [
         (x, eps_hat, k, table.beta.clone(), table.alpha_bar.clone(), z)
-        for table, n, k in (
-            (long, 5, 20),
-            (long, 5, 12),
-            (long, 5, 2),
-            (short, 3, 4),
-            (short, 3, 1),
-        )
+        for table, n, k in steps
         for x, eps_hat, z in [torch.randn(3, n, 2, generator=g, dtype=torch.float64)]
     ]
 
