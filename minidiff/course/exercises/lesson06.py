@@ -40,6 +40,14 @@ def _inverted(lengths, L):
     return torch.arange(L) > lengths[:, None]
 
 
+def _one_too_many(lengths, L):
+    return torch.arange(L) <= lengths[:, None] + 1
+
+
+def _all_true(lengths, L):
+    return torch.ones(len(lengths), L, dtype=torch.bool)
+
+
 def _other_way_round(lengths, L):
     return (torch.arange(L) <= lengths[:, None]).T
 
@@ -60,6 +68,8 @@ exercise(
     wrong={
         _forgets_start: "off by one: the start token takes place 0, so n words end at place n, and "
         "the empty prompt still has one True.",
+        _one_too_many: "one place too many: n words stand at places 1 to n, and place n + 1 is padding.",
+        _all_true: "nothing is masked: padding counts for none of these prompts.",
         _inverted: "inverted: True marks the tokens that count, not the padding.",
         _other_way_round: "a row for each prompt, please: (B, L), not (L, B).",
     },
@@ -86,6 +96,16 @@ def _without_padding(prompt, index, length):
     return [1] + [index[word] for word in prompt.lower().split()]
 
 
+def _pads_too_much(prompt, index, length):
+    words = prompt.lower().split()
+    return [1] + [index[word] for word in words] + [0] * (length - len(words))
+
+
+def _starts_with_zero(prompt, index, length):
+    numbers = [0] + [index[word] for word in prompt.lower().split()]
+    return numbers + [0] * (length - len(numbers))
+
+
 def _skips_unknown(prompt, index, length):
     numbers = [1] + [index[word] for word in prompt.lower().split() if word in index]
     return numbers + [0] * (length - len(numbers))
@@ -93,7 +113,7 @@ def _skips_unknown(prompt, index, length):
 
 def _prompts():
     words = "a leaning right seven thick".split()
-    prompts = ("a thick seven", 6), ("Seven leaning RIGHT", 5), ("", 3), ("a red seven", 6)
+    prompts = ("a thick seven", 6), ("Seven leaning RIGHT", 4), ("", 3), ("a red seven", 6)
     return [
         (prompt, {word: number for number, word in enumerate(words, start=2)}, length)
         for prompt, length in prompts
@@ -107,10 +127,13 @@ exercise(
     inputs=_prompts,
     task="Write `tokenise`: the start token 1, then the number of each word, then padding 0 up to "
     "`length`. `index` maps words in small letters to numbers; a word it does not know is a "
-    "`KeyError`, which `index[word]` raises by itself.",
+    "`KeyError`, which `index[word]` raises by itself. No prompt here has a comma, or more words "
+    "than fit.",
     hint="`prompt.lower().split()` gives the words.",
     wrong={
         _without_start: "every prompt begins with the start token 1, the empty one too.",
+        _pads_too_much: "one zero too many: the start token takes one of the `length` places.",
+        _starts_with_zero: "0 is padding; the start token has number 1.",
         _minds_case: '"RIGHT" and "right" are one word: make all letters small first.',
         _without_padding: "all rows of a batch need one length: fill up with 0.",
         _skips_unknown: "a word that is not known must not be skipped in silence: the reader would "
