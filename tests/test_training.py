@@ -19,7 +19,7 @@ from minidiff.nets import PointNet
 from minidiff.recipes import point_data
 from minidiff.sampling import generator_at
 from minidiff.schedules import cosine
-from minidiff.training import adamw, muon, train
+from minidiff.training import adamw, devices, muon, train
 from minidiff.training.checkpoints import load_state
 from minidiff.training.ema import Average
 from minidiff.training.loop import learning_rate
@@ -333,8 +333,15 @@ def test_groups_keep_their_own_learning_rates():
     assert moved == [False] * 2 + [True] * (len(moved) - 2)
 
 
-def test_bf16_differs_from_float32_by_its_rounding_alone():
+def test_a_cpu_without_bfloat16_stays_in_float32(monkeypatch):
+    monkeypatch.setattr(devices, "computes_bf16", lambda: False)
+    settings = dict(images=320, lr=5e-3)
+    assert losses(tiny(), bf16=True, **settings) == losses(tiny(), **settings)
+
+
+def test_bf16_differs_from_float32_by_its_rounding_alone(monkeypatch):
     """The weights move on: copies in half precision are not kept from step to step."""
+    monkeypatch.setattr(devices, "computes_bf16", lambda: True)  # as on another CPU
     settings = dict(images=3200, lr=5e-3)
     full, half = losses(tiny(), **settings), losses(tiny(), bf16=True, **settings)
     assert half[0] != full[0] and half[0] == pytest.approx(full[0], rel=0.02)
