@@ -13,7 +13,7 @@ ROOMS = {
     "codecs": ["Autoencoder", "Pixels", "Scaled"],
     "conditions": ["LabelEncoder", "TextEncoder", "Tokenizer", "Unconditional"],
     "denoiser": ["TARGETS", "Denoiser", "noising"],
-    "guidance": ["clip", "given", "guidance_interval", "guidance_rescale", "guide"],
+    "guidance": ["clip", "given", "guidance_interval", "guidance_rescale", "guide", "guide_at_once"],
     "model": ["Model"],
     "nets": ["PointNet", "UNet"],
     "pretrained": ["load"],

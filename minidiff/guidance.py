@@ -23,6 +23,22 @@ def guide(denoise, null, w):
     return lambda x, t: torch.lerp(null(x, t), denoise(x, t), w)
 
 
+def guide_at_once(denoise, cond, null, w):
+    """`guide` of a denoiser of (x, t, *cond), in one call for both halves, as fast or faster.
+
+    cond, null: tuples of tensors (B, *), an encoder's of the prompts and of what to steer away from.
+    """
+    w = check_number("w", w, -1e6, 1e6)
+    both = [torch.cat(halves) for halves in zip(cond, null)]
+
+    def guided(x, t):
+        t = torch.cat([t, t]) if torch.as_tensor(t).ndim else t
+        x0_hat, away = denoise(torch.cat([x, x]), t, *both).chunk(2)
+        return torch.lerp(away, x0_hat, w)
+
+    return guided
+
+
 def guidance_interval(guided, plain, low, high):
     """`guided` where low <= t <= high, `plain` elsewhere, for steps with one t for the whole batch.
 

@@ -7,7 +7,7 @@ from . import sampling
 from .checks import check_count, check_prompts
 from .conditions import Unconditional
 from .errors import UserError
-from .guidance import clip, given, guide
+from .guidance import clip, given, guide_at_once
 from .samplers import ddim, last
 from .schedules import uniform_grid
 
@@ -96,11 +96,12 @@ class Model(nn.Module):
                 f"w is fixed in this model, which learned to paint as with w = {self.learned_w:g} "
                 f"and nothing negative, got {asked}"
             )
-        denoise = given(self.denoiser, *self.encoder(prompts))
-        if w != 1:
+        cond = self.encoder(prompts)
+        if w == 1:
+            denoise = given(self.denoiser, *cond)
+        else:
             away = self.null if negative is None else negative
-            null = given(self.denoiser, *self.encoder([away] * len(prompts)))
-            denoise = guide(denoise, null, w)
+            denoise = guide_at_once(self.denoiser, cond, self.encoder([away] * len(prompts)), w)
         return clip(denoise, *self.range) if self.range else denoise
 
     def noise(self, n, seed=0):

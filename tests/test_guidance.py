@@ -12,11 +12,14 @@ from minidiff import (
     guidance_interval,
     guidance_rescale,
     guide,
+    guide_at_once,
     heun,
     last,
     uniform_grid,
 )
 from minidiff.data.points import Mixture, eight_gaussians
+from minidiff.denoiser import append_dims
+from minidiff.errors import UserError
 
 T = torch.tensor(0.5)
 
@@ -69,6 +72,22 @@ def test_the_diffusers_guider_agrees_with_the_table(v, original, name):
     theirs = ClassifierFreeGuidance(guidance_scale=v, use_original_formulation=original)
     ours = guide(still(cond), still(null), CONVENTIONS[name][1](v))(cond, T)
     torch.testing.assert_close(ours, theirs.forward(cond, null).pred)
+
+
+@pytest.mark.parametrize("t", [T, torch.linspace(0, 1, 5)], ids=["one t", "a t each"])
+def test_both_halves_in_one_call_are_what_two_calls_give(t):
+    a, b, calls = pictures(0), pictures(1), []
+
+    def denoise(x, t, scale, shift):
+        calls.append(len(x))
+        return append_dims(t, x) * x * scale + shift
+
+    x, cond, null = pictures(2), (a, b), (b, 2 * a)
+    once = guide_at_once(denoise, cond, null, 3.0)(x, t)
+    assert calls == [10]
+    torch.testing.assert_close(once, guide(given(denoise, *cond), given(denoise, *null), 3.0)(x, t))
+    with pytest.raises(UserError, match="w must be"):
+        guide_at_once(denoise, cond, null, "3")
 
 
 @pytest.mark.parametrize("target", ["x0", "eps", "v", "score"])

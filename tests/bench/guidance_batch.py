@@ -12,7 +12,7 @@ from statistics import median
 import torch
 
 from minidiff import load
-from minidiff.guidance import given, guide
+from minidiff.guidance import given, guide, guide_at_once
 
 PROMPTS = {"digits-text": "a thick seven", "scenes": "a red fox in snow"}
 
@@ -20,14 +20,8 @@ PROMPTS = {"digits-text": "a thick seven", "scenes": "a red fox in snow"}
 def ways(model, prompt, n):
     """A guided call for n pictures made of two calls of the denoiser, and made of one."""
     cond, null = model.encoder([prompt] * n), model.encoder([model.null] * n)
-    both = [torch.cat(pair) for pair in zip(cond, null)]
-    guided = guide(given(model.denoiser, *cond), given(model.denoiser, *null), 3.0)
-
-    def joined(x, t):
-        x0, away = model.denoiser(x.repeat(2, *[1] * (x.ndim - 1)), t, *both).chunk(2)
-        return torch.lerp(away, x0, 3.0)
-
-    return guided, joined
+    two = guide(given(model.denoiser, *cond), given(model.denoiser, *null), 3.0)
+    return two, guide_at_once(model.denoiser, cond, null, 3.0)
 
 
 def seconds(denoise, x):
@@ -46,7 +40,7 @@ def main():
     print("| model | pictures | two calls, ms | one batch, ms | ratio |\n|" + "---|" * 5)
     for name, prompt in PROMPTS.items():
         model = load(name)
-        for n in (1, 4, 16):
+        for n in (1, 4, 16, 64):
             x, both = model.noise(n), ways(model, prompt, n)
             torch.testing.assert_close(
                 *(way(x, torch.tensor(0.5)) for way in both), atol=1e-3, rtol=0
