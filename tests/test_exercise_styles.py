@@ -139,6 +139,21 @@ def _calls_by_loop(ts, low, high):
     return calls
 
 
+def _composed_in_place(null, conds, ws):
+    total = null.clone()
+    for cond, w in zip(conds, ws):
+        total += w * (cond - null)
+    return total
+
+
+def _chosen_by_loop(ws, obeyed, recalls, least):
+    best = None
+    for k, w in enumerate(ws):
+        if recalls[k] >= least and (best is None or obeyed[k] > obeyed[best]):
+            best = k
+    return ws[best]
+
+
 def _spread_by_loop(guided, plain, share):
     pairs = zip(guided, plain)
     return torch.tensor([share * (p.std() / g.std()) + 1 - share for g, p in pairs])
@@ -280,9 +295,18 @@ OTHERS = {
         lambda cond, null, w: torch.lerp(null, cond, w),
         lambda cond, null, w: null.add_(w * (cond - null)),
     ],
-    "07.3": [lambda cond, null, negative, w: negative.lerp_(cond, w)],
+    "07.2": [
+        lambda cond, null, guided: torch.stack(
+            [(g - n).mul(c - n).sum() / (c - n).square().sum() for c, n, g in zip(cond, null, guided)]
+        ),
+    ],
+    "07.3": [
+        lambda null, conds, ws: (1 - sum(ws)) * null + sum(w * c for c, w in zip(conds, ws)),
+        _composed_in_place,
+    ],
     "07.4": [_calls_by_loop],
     "07.5": [_spread_by_loop],
+    "07.6": [_chosen_by_loop],
     "08.2": [lambda t, schedule: 1 / (schedule(t)[0] / schedule(t)[1])],
     "08.3": [_pasted_in_place],
     "08.4": [
