@@ -34,7 +34,7 @@ def guide_at_once(denoise, cond, null, w):
     def guided(x, t):
         t = torch.cat([t, t]) if torch.as_tensor(t).ndim else t
         x0_hat, away = denoise(torch.cat([x, x]), t, *both).chunk(2)
-        return torch.lerp(away, x0_hat, w)
+        return guide(lambda *_: x0_hat, lambda *_: away, w)(x, t)
 
     return guided
 

@@ -73,7 +73,7 @@ PATIENTS = [
     ),
     Patient(
         "alpha for alpha_bar",
-        "always the same two digits",
+        "always the same few digits",
         "schedules.py",
         "(1 - self.beta).cumprod(0)",
         "(1 - self.beta)",

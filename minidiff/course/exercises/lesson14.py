@@ -35,43 +35,44 @@ exercise(
 )
 
 
-def guided(null, cond, w):
-    """Classifier-free guidance of two guesses: w = 0 is null, w = 1 is cond; same shape."""
-    return null + w * (cond - null)
+def leak(denoise, x, t):
+    """How far each sample's guess moves when it is guessed alone: the largest entry; x (B, ...), (B,)."""
+    alone = torch.cat([denoise(one[None], t) for one in x])
+    return (denoise(x, t) - alone).flatten(1).abs().amax(1)
 
 
-def _guided_sick(null, cond, w):
-    """Classifier-free guidance of two guesses: w = 0 is null, w = 1 is cond; same shape."""
-    return cond + w * (null - cond)
+def _with_its_sign(denoise, x, t):
+    return (denoise(x, t) - torch.cat([denoise(one[None], t) for one in x])).flatten(1).amax(1)
 
 
-def _as_in_the_paper(null, cond, w):
-    return cond + w * (cond - null)
+def _on_average(denoise, x, t):
+    alone = torch.cat([denoise(one[None], t) for one in x])
+    return (denoise(x, t) - alone).flatten(1).abs().mean(1)
 
 
-def _weights_to_two(null, cond, w):
-    return w * cond + (w - 1) * null
-
-
-def _guesses():
-    generator = torch.Generator().manual_seed(0)
-    return [
-        (*torch.randn(2, n, 2, generator=generator), w)
-        for n, w in ((4, 3.0), (3, 0.0), (2, 1.0), (1, -1.0))
+def _networks():
+    a, b, c, d = torch.randn(4, 4, 3, 2, generator=torch.Generator().manual_seed(0))
+    return [  # a healthy one; some that see the batch's mean, those behind, the next
+        (lambda x, t: x / (1 + t), a, torch.tensor(0.5)),
+        (lambda x, t: (x - x.mean(0)) / (1 + t), b[:3], torch.tensor(0.3)),
+        (lambda x, t: x - x.square().flip(0).cumsum(0).flip(0), c, torch.tensor(0.9)),
+        (lambda x, t: t * (x + x.roll(-1, 0).exp()), d[:2, 0], torch.tensor(0.2)),
     ]
 
 
 exercise(
     "14.2",
-    level=1,
-    solution=guided,
-    sick=_guided_sick,
-    inputs=_guesses,
-    task="Patient 4's line, written out. Mend it.",
-    hint="Start at what w = 0 is to give, and go w times the way to what w = 1 is to give.",
+    level=2,
+    solution=leak,
+    inputs=_networks,
+    task="A tool of your own, of section 5's kind: the others in a batch must not matter. Write `leak`: guess all of `x` at "
+    "once, then each sample alone; return for each the largest difference in any of its entries. **Then examine** the "
+    'denoiser of `minidiff.load("points")` on `model.noise(100)` at $t = 0.5$, and the same one made ill: '
+    "`lambda x, t: denoise(x - x.mean(0), t)`. What does your tool say of each, and why not quite 0 of the first?",
+    hint="`one[None]` is a batch of one. A difference can be negative: take its size before the largest.",
     wrong={
-        _as_in_the_paper: "there w = 0 is the plain conditional guess: the paper's w, ours minus 1.",
-        _weights_to_two: "the two weights are to sum to 1, w and 1 - w: the sign of issue 177 above.",
+        _with_its_sign: "a guess may move down as well: take the size of the difference (`abs`).",
+        _on_average: "that is the mean over the entries; one that moves far must show.",
     },
 )
 
@@ -132,24 +133,24 @@ exercise(
 
 
 def step(weight, x, target, lr):
-    """The number `weight` after one step down the mean squared error of weight * x; x, target (N,)."""
+    """The weights (K,) after one step down the mean squared error of x @ weight; x (N, K), target (N,)."""
     weight = weight.clone().requires_grad_()
-    loss = (weight * x - target).square().mean()
+    loss = (x @ weight - target).square().mean()
     loss.backward()
     return (weight - lr * weight.grad).detach()
 
 
 def _step_sick(weight, x, target, lr):
-    """The number `weight` after one step down the mean squared error of weight * x; x, target (N,)."""
+    """The weights (K,) after one step down the mean squared error of x @ weight; x (N, K), target (N,)."""
     weight = weight.clone().requires_grad_()
-    loss = (weight * x - target).square().mean()
+    loss = (x @ weight - target).square().mean()
     loss.backward(loss)
     return (weight + lr * weight.grad).detach()
 
 
 def _still_times_loss(weight, x, target, lr):
     weight = weight.clone().requires_grad_()
-    loss = (weight * x - target).square().mean()
+    loss = (x @ weight - target).square().mean()
     loss.backward(loss)
     return (weight - lr * weight.grad).detach()
 
@@ -160,8 +161,10 @@ def _uphill(weight, x, target, lr):
 
 def _slopes():
     generator = torch.Generator().manual_seed(1)
-    draws = [torch.randn(2, n, generator=generator) for n in (6, 3)]
-    return [(torch.tensor(w), x, y, lr) for (x, y), w, lr in zip(draws, (2.0, -1.0), (0.1, 0.5))]
+    return [
+        (*(torch.randn(size, generator=generator) for size in sizes), lr)
+        for sizes, lr in (((3, (6, 3), 6), 0.1), ((2, (4, 2), 4), 0.5))
+    ]
 
 
 exercise(
@@ -170,7 +173,9 @@ exercise(
     solution=step,
     sick=_step_sick,
     inputs=_slopes,
-    task="One step of training by hand, with two illnesses. Mend both.",
+    task="One step of training by hand, with two illnesses. Mend both. Then mend the sign alone, take 100 steps with "
+    "each from `torch.zeros(3)`, with `lr=0.1`, `x = torch.randn(64, 3)` and `target = x.sum(1)`, and draw the two losses with "
+    "`viz.curve(..., logy=True)`. Do you know one of the lines?",
     hint="What `backward` is given multiplies the gradient. And which way is down?",
     wrong={
         _still_times_loss: "the sign is mended; the gradient is still multiplied by the loss.",
@@ -273,11 +278,7 @@ def _heads():
     generator = torch.Generator().manual_seed(2)
     masks = torch.tensor([[1, 1, 1, 0, 0], [1, 0, 0, 0, 1]]).bool()
     return [
-        (
-            torch.randn(4, 3, generator=generator),
-            *torch.randn(2, 5, 3, generator=generator),
-            mask,
-        )
+        (torch.randn(4, 3, generator=generator), *torch.randn(2, 5, 3, generator=generator), mask)
         for mask in masks
     ]
 

@@ -35,8 +35,8 @@ exercise(
     inputs=_ends,
     task="A flat white picture, $x_0 = 1$ in each of `pixels` pixels, is noised. Write `shift`: by how many of its own "
     "standard deviations does the *mean over all pixels* of $x_t$ move away from 0? Then an experiment: "
-    "run section 6 for pictures of 8, 16, 32, 64 and 128 pixels a side and draw the spread of brightness over the side, for "
-    "the table as it was and for the one that ends in noise alone. Which line falls, and what does `shift` say about it?",
+    "run `brightness` of section 6 with 250 steps for pictures of 8, 16, 32 and 64 pixels a side, and draw its spread over the "
+    "side, for the tables `trailing` and `mended, trailing`. Which line falls, and what does `shift` say about it?",
     hint="White moves the mean by alpha. The mean of n independent noises of standard deviation sigma has sigma / sqrt(n).",
     wrong={
         _of_one_pixel: "that is the shift in one pixel; the mean of many pixels is less noisy.",
@@ -284,8 +284,8 @@ exercise(
     inputs=_estimates,
     task="Imagen's *dynamic thresholding* (Saharia et al. 2022, section 2.3): of each sample's $|\\hat x_0|$ take the quantile `share`; call "
     "it $s$, but let it be at least 1. Cut $\\hat x_0$ to $-s \\ldots s$ and divide by $s$. Write `dynamic`. Then an experiment: `digits` with "
-    "$w = 15$, three times from the same noise: the guided denoiser as it is, inside `clip`, inside `dynamic`. Draw the three rows, "
-    "and print for each the share of pixels that are quite white.",
+    "$w = 15$, three times from the same noise: the guided denoiser as it is (`guide` of two `given` ones, lesson 07), inside `clip`, and "
+    "inside `dynamic` with a share of 0.95. Draw the three rows, and print for each the share of pixels above 0.98.",
     hint="x0_hat.flatten(1).abs().quantile(share, dim=1) is a number a sample; clamp takes tensors as limits, too.",
     wrong={
         _clipped: "that is plain clipping, at 1 for every sample.",
