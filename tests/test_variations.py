@@ -16,7 +16,7 @@ from minidiff.conditions.pictured import PictureEncoder
 from minidiff.data import photos, scenes
 from minidiff.data.scenes.captions import plain_caption, plural
 from minidiff.errors import UserError
-from minidiff.recipes.variations import heard, told_plainly, translated
+from minidiff.recipes.variations import heard, told_plainly, told_vectors, translated
 from minidiff.sampling import generator_at
 
 
@@ -64,9 +64,9 @@ def test_the_space_does_not_learn_but_the_translation_does(encoder, picture):
 
 def test_the_first_tokens_are_to_be_those_of_the_words_that_tell(encoder):
     """The miss is 0 for a translator that says them, and each miss counts in its own caption alone."""
-    captions, told = ["a red fox", "a fox"], [[2, 1], [1, 1]]
+    captions, told = ["a red fox", "a fox"], [[3, 2], [2, 2]]
     tokens, _ = encoder.text(captions)
-    wanted = torch.stack([tokens[0, [3, 2]], tokens[1, [2, 2]]])  # behind the token that begins
+    wanted = torch.stack([tokens[0, [3, 2]], tokens[1, [2, 2]]])
     vectors = torch.eye(8)[:2]
     said = torch.cat([wanted, torch.randn(2, 1, 16)], 1)
     encoder.translation = lambda _: said
@@ -84,13 +84,14 @@ def test_a_plain_caption_tells_everything_and_where():
     for _ in range(100):
         scene = scenes.random_scene(generator)
         caption, told = plain_caption(scene)
-        words = caption.replace(",", "").split()
-        number, colour, thing, place, style = (words[k] for k in told)
+        words = ["", *caption.replace(",", "").split()]
+        start, number, colour, thing, first, last, style, end = (words[k] for k in told)
         count = len(scene.spots)
         assert number in ("a", "an") if count == 1 else number == [None, "two", "three"][count - 1]
         assert thing == (scene.thing if count == 1 else plural(scene.thing))
         assert colour == (thing if scene.colour == "natural" else scene.colour)
-        assert place == scene.place.split()[-1] and style == scene.style
+        assert last == scene.place.split()[-1] and first in ("in", "on", "at", "under")
+        assert (start, style, end) == ("", scene.style, "style")
 
 
 def test_what_is_neither_words_nor_a_picture_is_refused(encoder):
@@ -106,7 +107,7 @@ def test_what_is_neither_words_nor_a_picture_is_refused(encoder):
 def painter():
     """The model that `variations` starts from, its translation untrained."""
     torch.manual_seed(0)
-    translator = recipes.RECIPES["translation"].model(load("scenes"), load("contrastive"))
+    translator = recipes.RECIPES["translation"].model(load("contrastive"), load("scenes"))
     return recipes.RECIPES["variations"].model(load("scenes"), translator).eval()
 
 
@@ -124,7 +125,7 @@ def test_the_translation_and_the_change_learn_and_all_else_is_fixed(painter):
     fixed = ("encoder.text", "encoder.space", "codec", "denoiser.net.base")
     assert learns and not [name for name in learns if name.startswith(fixed)]
     assert {name.split(".")[1] for name in learns} == {"translate", "net"}
-    encoder = recipes.RECIPES["translation"].model(load("scenes"), load("contrastive"))
+    encoder = recipes.RECIPES["translation"].model(load("contrastive"), load("scenes"))
     learns = {name.split(".")[0] for name, p in encoder.named_parameters() if p.requires_grad}
     assert learns == {"translate"}
 
@@ -137,10 +138,23 @@ def test_the_losses_are_of_the_tokens_and_of_the_painter_that_hears_them(painter
     assert len(captions) == len(words) == 64
     batch = (pictures[:2], captions[:2], words[:2], [False, True])
     vectors = painter.encoder.space.of_pictures(pictures[:2])
-    miss = translated(painter.encoder)(batch, generator_at(0), 0, None)
-    assert torch.allclose(miss, painter.encoder.miss(vectors, captions[:2], words[:2]))
+    wanted = painter.encoder.miss(vectors, captions[:2], words[:2])
+    for shown in (pictures[:2], vectors):
+        miss = translated(painter.encoder)((shown, *batch[1:]), generator_at(0), 0, None)
+        assert torch.allclose(miss, wanted)
     wanted = painter.loss(pictures[:2], ["", vectors[1]], generator=generator_at(0))
     assert torch.allclose(heard(painter)(batch, generator_at(0), 0, None), wanted)
+
+
+@torch.no_grad()
+def test_kept_vectors_are_those_of_the_renders_that_their_captions_tell_of(painter, tmp_path):
+    space = painter.encoder.space
+    vectors, captions, words = told_vectors(space, 3, tmp_path / "kept.pt")(8, generator_at(0))
+    for vector, caption, told in zip(vectors, captions, words):
+        drawn = [scenes.example(seed) for seed in range(3)]
+        scene, picture, _ = next(one for one in drawn if plain_caption(one[0]) == (caption, told))
+        assert torch.allclose(vector, space.of_pictures(scenes.stacked([picture]))[0], atol=1e-2)
+    assert len(set(captions)) > 1 and torch.allclose(vectors.norm(dim=1), torch.ones(8))
 
 
 @torch.no_grad()

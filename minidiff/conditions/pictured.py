@@ -24,6 +24,10 @@ class PictureEncoder(nn.Module):
         self.translate = nn.Sequential(
             nn.Linear(space.width, HIDDEN),
             nn.GELU(),
+            nn.Linear(HIDDEN, HIDDEN),
+            nn.GELU(),
+            nn.Linear(HIDDEN, HIDDEN),
+            nn.GELU(),
             nn.Linear(HIDDEN, count * text.width),
             nn.Unflatten(1, (count, text.width)),
         )
@@ -45,14 +49,12 @@ class PictureEncoder(nn.Module):
     def miss(self, vectors, captions, told):
         """How far the first tokens of translations are from those that tell: mean squares (B,).
 
-        told: which words of each caption, from 0, at most K of them.
+        told: which tokens of each caption, at most K of them.
         """
         told = torch.tensor(told, device=vectors.device)
         with torch.no_grad():
             tokens, _ = self.text(captions)
-            wanted = tokens[
-                torch.arange(len(tokens))[:, None], 1 + told
-            ]  # the first token says "start"
+            wanted = tokens[torch.arange(len(tokens))[:, None], told]
         return (self.translation(vectors)[:, : told.shape[1]] - wanted).square().mean((1, 2))
 
     @torch.no_grad()

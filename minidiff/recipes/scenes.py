@@ -76,8 +76,7 @@ def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
 
     Each time that a render is drawn it is told of in new words.
     """
-    told = [scenes.invent(np.random.default_rng(seed), False, things) for seed in range(count)]
-    latents = kept_latents(codec, count, path, workers, partial(rendered, things), list(things))
+    told, latents = encoded_scenes(codec, count, path, workers, things)
 
     def data(n, generator):
         index = torch.randint(count, (n,), generator=generator)
@@ -90,6 +89,13 @@ def scene_latents(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
         return latents[index].float(), captions
 
     return data
+
+
+def encoded_scenes(codec, count, path, workers=0, things=tuple(scenes.THINGS)):
+    """`count` scenes and the latents of their renders, which are kept in `path`."""
+    told = [scenes.invent(np.random.default_rng(seed), False, things) for seed in range(count)]
+    latents = kept_latents(codec, count, path, workers, partial(rendered, things), list(things))
+    return told, latents
 
 
 def rendered(things, count, first):

@@ -14,7 +14,7 @@ from ..schedules import cosine, logit_normal_times, uniform_grid
 from ..training import channels_last
 from .digits import DROPPED
 from .recipe import Recipe
-from .scenes import scene_latents
+from .scenes import encoded_scenes, scene_latents
 
 
 def prior(space):
@@ -31,7 +31,20 @@ def scene_vectors(space, count, path, workers=0):
     return scene_latents(Vectors(space), count, path, workers)
 
 
-def translator(scenes, space):
+def told_vectors(space, count, path, workers=0):
+    """The vectors of `count` renders, made once, kept in `path`; plain captions, the tokens that tell."""
+    told, latents = encoded_scenes(Vectors(space), count, path, workers)
+    vectors, codec = latents.float(), Vectors(space)
+
+    def data(n, generator):
+        index = torch.randint(count, (n,), generator=generator)
+        captions, words = zip(*(plain_caption(told[i]) for i in index.tolist()))
+        return codec.decode(vectors[index]), list(captions), list(words)
+
+    return data
+
+
+def translator(space, scenes):
     """An encoder of pictures that has yet to learn which words of `scenes` a vector stands for."""
     text, space = (part.requires_grad_(False) for part in (scenes.encoder, space))
     return PictureEncoder(text, space)
@@ -49,7 +62,7 @@ def decoder(scenes, translator):
 
 
 def told_plainly(n, generator):
-    """n pictures (n, 3, 64, 64) in 0..1, plain captions, the words that tell, and which are shown."""
+    """n pictures (n, 3, 64, 64) in 0..1, plain captions, the tokens that tell, and which are shown."""
     pictures, told = seen_scenes(n, generator)
     captions, words = zip(*map(plain_caption, told))
     shown = (torch.rand(n, generator=generator) >= DROPPED).tolist()
@@ -63,8 +76,9 @@ def translated(encoder):
     """
 
     def loss(batch, generator, step, average):
-        pictures, captions, words, _ = batch
-        return encoder.miss(encoder.space.of_pictures(pictures), captions, words)
+        shown, captions, words, *_ = batch
+        vectors = shown if shown.ndim == 2 else encoder.space.of_pictures(shown)
+        return encoder.miss(vectors, captions, words)
 
     return loss
 
@@ -94,15 +108,17 @@ RECIPES = {
     "translation": Recipe(
         translator,
         lambda: told_plainly,
-        40_000,
-        dict(batch=32, lr=2e-3, decay=0.99),
-        needs=("scenes", "contrastive"),
+        500_000,
+        dict(batch=64, lr=2e-3, warmup=5_000, decay=0.99),
+        needs=("contrastive", "scenes"),
         loss=translated,
+        latents=20_000,
+        encoded=told_vectors,
     ),
     "variations": Recipe(
         decoder,
         lambda: told_plainly,
-        48_000,
+        24_000,
         dict(batch=16, lr=1e-3, warmup=2_000, decay=0.998, prepare=channels_last, bf16=True),
         needs=("scenes", "translation"),
         loss=heard,

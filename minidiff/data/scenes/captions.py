@@ -77,17 +77,19 @@ def caption_of(scene, rng, mention=MENTION, vague=0.06):
 def plain_caption(scene):
     """A caption in always the same form, such as "two red foxes in snow, flat style".
 
-    With it: which of its words, from 0, tell number, colour, thing, place and style. A natural colour
-    has no word, and the thing's stands for it.
+    With it: eight of its tokens that say all of it, whatever its length: the one that begins a text
+    (0, the words follow from 1), number, colour, thing, the first and last word of the place, style,
+    and "style". A natural colour has no word, and the thing's stands for it.
     """
     count, where = len(scene.spots), WHERE[scene.place][0]
     noun = scene.thing if count == 1 else plural(scene.thing)
     colour = "" if scene.colour == "natural" else scene.colour
     things = " ".join(filter(None, (NUMBERS[count - 1][0], colour, noun)))
     caption = f"{article(things)} {where}, {scene.style} style"
-    words = caption.replace(",", "").split()
-    told = (words[0], colour or noun, noun, where.split()[-1], scene.style)
-    return caption, [words.index(word) for word in told]
+    tokens = ["", *caption.replace(",", "").split()]
+    first, *_, last = where.split()
+    told = ("", tokens[1], colour or noun, noun, first, last, scene.style, "style")
+    return caption, [tokens.index(token) for token in told]
 
 
 def vocabulary(things=tuple(THINGS)):
