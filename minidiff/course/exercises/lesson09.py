@@ -25,6 +25,12 @@ exercise(
         2 * 25 * 6: "each prompt is painted with four seeds.",
         2 * 25 * 4: "there are six prompts with four seeds each.",
         2 * 6 * 4: "a picture takes 25 steps.",
+        2 * 25 * (6 + 4): "six prompts with four seeds *each*: multiply.",
+        3
+        * 2
+        * 25
+        * 6
+        * 4: "w multiplies no calls: how many estimates does one guided step compare?",
         3 * 25 * 6 * 4: "w says how far to walk along the difference, not how often to ask.",
     },
 )
@@ -54,6 +60,14 @@ def _few_prompts(prompts, noise):
     return list(prompts), torch.cat([noise] * len(prompts))
 
 
+def _noise_once(prompts, noise):
+    return every_pair(prompts, noise)[0], noise
+
+
+def _not_joined(prompts, noise):
+    return every_pair(prompts, noise)[0], [noise] * len(prompts)
+
+
 def _noise_first(prompts, noise):
     return every_pair(prompts, noise)[::-1]
 
@@ -80,6 +94,8 @@ exercise(
         _both_in_turn: "both start again in the same way, so some prompts never meet some noises.",
         _by_columns: "every pair is there, but column by column; the rows come first.",
         _noise_first: "the prompts come first, then the noise.",
+        _noise_once: "the noise is needed once for each prompt: the batch must be as long as the list.",
+        _not_joined: "those are several batches of noise; `torch.cat` joins them to one.",
         _few_prompts: "the list of prompts must be as long as the batch of noise.",
     },
 )
@@ -91,16 +107,34 @@ def errors_apart(p, q, n):
     return abs(p - q) / error
 
 
-def _one_error_only(p, q, n):
-    return abs(p - q) / (p * (1 - p) / n) ** 0.5
+def _over(square):
+    """A wrong `errors_apart`: the distance over the root of something else."""
+    return lambda p, q, n: abs(p - q) / square(p, q, n) ** 0.5
 
 
-def _errors_added(p, q, n):
-    return abs(p - q) / ((p * (1 - p) / n) ** 0.5 + (q * (1 - q) / n) ** 0.5)
+def _both(p, q, n):
+    return (p * (1 - p) + q * (1 - q)) / n
 
 
-def _no_root(p, q, n):
-    return abs(p - q) / (p * (1 - p) / n + q * (1 - q) / n)
+_one_error_only = _over(lambda p, q, n: p * (1 - p) / n)
+_other_error_only = _over(lambda p, q, n: q * (1 - q) / n)
+_errors_added = _over(lambda p, q, n: ((p * (1 - p)) ** 0.5 + (q * (1 - q)) ** 0.5) ** 2 / n)
+_errors_subtracted = _over(lambda p, q, n: (p * (1 - p) - q * (1 - q)) / n)
+_no_root = _over(lambda p, q, n: _both(p, q, n) ** 2)
+_times = _over(lambda p, q, n: 1 / _both(p, q, n))
+_nothing_over = _over(lambda p, q, n: 1)
+_rest_of_q = _over(lambda p, q, n: (p + q) * (1 - q) / n)
+_rest_of_p = _over(lambda p, q, n: (p + q) * (1 - p) / n)
+_no_rest = _over(lambda p, q, n: (p + q) / n)
+_n_for_q_only = _over(lambda p, q, n: p * (1 - p) + q * (1 - q) / n)
+
+
+def _error_itself(p, q, n):
+    return _both(p, q, n) ** 0.5
+
+
+def _shares_added(p, q, n):
+    return (p + q) / _both(p, q, n) ** 0.5
 
 
 def _of_one_picture(p, q, n):
@@ -108,7 +142,7 @@ def _of_one_picture(p, q, n):
 
 
 def _signed(p, q, n):
-    return (p - q) / (p * (1 - p) / n + q * (1 - q) / n) ** 0.5
+    return (p - q) / _both(p, q, n) ** 0.5
 
 
 exercise(
@@ -126,6 +160,16 @@ exercise(
     hint="Square both errors, add, take the root; divide the distance, which has no sign, by it.",
     wrong={
         _one_error_only: "both shares are uncertain, and both errors count.",
+        _other_error_only: "p is uncertain as well: its error is missing.",
+        _errors_subtracted: "errors of a difference add as well: two uncertain shares are no surer together.",
+        _times: "distance times error? In errors means divided by the error.",
+        _nothing_over: "that is the distance alone; how many standard errors is it?",
+        _error_itself: "that is the error of the difference; how many of it lie between p and q?",
+        _shares_added: "the distance of two shares is their difference.",
+        _rest_of_q: "the error of p has 1 - p in it, not 1 - q.",
+        _rest_of_p: "the error of q has 1 - q in it, not 1 - p.",
+        _no_rest: "each share is multiplied by what is missing to 1 before it is divided by n.",
+        _n_for_q_only: "the error of p is divided by n, too: mind what a division without brackets covers.",
         _errors_added: "independent errors add as squares, under one root.",
         _no_root: "that divides by the squared error; take its root.",
         _of_one_picture: "more pictures make the errors smaller: divide by n under the root.",
@@ -145,6 +189,18 @@ def _shares_swapped(even, late, share):
 
 def _added(even, late, share):
     return even + share * late
+
+
+def _late_in_full(even, late, share):
+    return (1 - share) * even + late
+
+
+def _same_share(even, late, share):
+    return share * (even + late)
+
+
+def _only_the_way(even, late, share):
+    return share * (late - even)
 
 
 def _one_or_the_other(even, late, share):
@@ -168,6 +224,9 @@ exercise(
     wrong={
         _shares_swapped: "the share is that of the second grid: 0 gives the first.",
         _added: "the first grid must shrink as the second grows, or the times exceed 1.",
+        _late_in_full: "the second grid is to grow with its share; yours always counts in full.",
+        _same_share: "both have the same share, and at 0 nothing is left: what is left for the first?",
+        _only_the_way: "that is a part of the way from the first to the second; start at the first.",
         _one_or_the_other: "a share of 0.25 is a grid of its own, between the two.",
     },
 )

@@ -1,7 +1,6 @@
 """Exercises of lesson 10: editing real pictures."""
 
 import torch
-import torch.nn.functional as F
 
 from minidiff.course.exercises import exercise
 from minidiff.data.points import eight_gaussians
@@ -23,6 +22,11 @@ exercise(
     "does a guided step ask?",
     wrong={
         30: "those are the steps; a guided step asks twice, with the prompt and without.",
+        20: "two slips: what is walked is the strength, and each step asks with the prompt and without.",
+        50: "the walk begins at 0.6, so it is fewer steps; and how often does one of them ask?",
+        58: "a step too few: between 31 times there are 30 steps.",
+        62: "a step too many: nothing is asked at time 0, where the walk ends.",
+        180: "w multiplies no calls: how many estimates does a guided step compare?",
         100: "that is the whole walk from noise; this one begins at 0.6.",
         40: "the strength is what is walked, not what is left out.",
         90: "w says how far to walk along a difference, not how often to ask.",
@@ -61,12 +65,12 @@ exercise(
     "10.3",
     level=1,
     solution=foxes_left,
-    task="An experiment: fill section 4's boxes with no prompt at all, "
-    "`editing.fill(studio, before, box, steps=12)`, and look at the ten pictures. In how many of them "
-    "is the fox back?",
+    task="An experiment: fill section 4's boxes with no prompt at all, `editing.fill(studio, before, box, steps=12)`, "
+    "and look at the ten pictures. In how many of them is the fox back?",
     hint="What does the network see of the fox, when the box covers all of it? Show the pictures with "
     "`viz.images`.",
     wrong={
+        **{n: f"{n}? Look for two pointed ears over a red face." for n in range(2, 10)},
         10: "nothing remembers the fox: the box covered it, and its noise is not its own.",
         1: "red alone makes no fox: look for ears and a face.",
     },
@@ -78,20 +82,18 @@ def keep_partly(x0_hat, known, share):
     return share * x0_hat + (1 - share) * known
 
 
-def _swapped(x0_hat, known, share):
-    return (1 - share) * x0_hat + share * known
+def _mixed(how):
+    """A wrong `keep_partly`: other amounts of the estimate and of the known picture, by the share."""
+    return lambda x0_hat, known, share: how(share)[0] * x0_hat + how(share)[1] * known
+
+
+_sum, _sum_of_estimate = _mixed(lambda m: (m, 1)), _mixed(lambda m: (1, 1 - m))
+_swapped, _as_noise = _mixed(lambda m: (1 - m, m)), _mixed(lambda m: (m**0.5, (1 - m) ** 0.5))
+_same_share, _difference = _mixed(lambda m: (m, m)), _mixed(lambda m: (m, -m))
 
 
 def _all_or_nothing(x0_hat, known, share):
     return torch.where(share > 0, x0_hat, known)
-
-
-def _sum(x0_hat, known, share):
-    return known + share * x0_hat
-
-
-def _as_noise(x0_hat, known, share):
-    return share.sqrt() * x0_hat + (1 - share).sqrt() * known
 
 
 def _estimates():
@@ -119,6 +121,9 @@ exercise(
     wrong={
         _swapped: "the other way round: where the share is 1, the estimate is wanted.",
         _all_or_nothing: "a share of 0.3 should leave seven tenths of the known picture.",
+        _sum_of_estimate: "the estimate comes in full; where the share is 0, there should be none of it.",
+        _same_share: "both have the same share; where it is 0, what is left?",
+        _difference: "that is the change alone: a share of the way from `known`, without `known`.",
         _sum: "the known picture shines through in full: it should have the rest, 1 - share.",
         _as_noise: "roots keep the variance of noises; pictures are mixed with the shares themselves.",
     },
@@ -131,16 +136,17 @@ def fold_mask(mask, fold):
     return blocks.flatten(2).any(2)
 
 
-def _only_full(mask, fold):
-    return mask.unfold(0, fold, fold).unfold(1, fold, fold).flatten(2).all(2)
+def _asked(how):
+    """A wrong `fold_mask`: something else asked of the blocks (H / fold, W / fold, fold * fold)."""
+    return lambda mask, fold: how(mask.unfold(0, fold, fold).unfold(1, fold, fold).flatten(2))
 
 
-def _corners(mask, fold):
-    return mask[::fold, ::fold]
+_only_full, _corners = _asked(lambda blocks: blocks.all(2)), _asked(lambda blocks: blocks[..., 0])
+_majority = _asked(lambda blocks: blocks.float().mean(2) > 0.5)
 
 
-def _majority(mask, fold):
-    return F.avg_pool2d(mask.float()[None], fold)[0] > 0.5
+def _only_rows(mask, fold):
+    return mask.unfold(0, fold, fold).any(2)
 
 
 def _masks():
@@ -156,14 +162,14 @@ exercise(
     level=2,
     solution=fold_mask,
     inputs=_masks,
-    task="A latent stands for a block of `fold` x `fold` pixels. Write `fold_mask`: from a mask of "
-    "pixels (H, W) the mask of latents (H / fold, W / fold), True wherever *any* pixel of the block "
-    "is to be filled.",
+    task="A latent stands for a block of `fold` x `fold` pixels. Write `fold_mask`: from a mask of pixels (H, W) "
+    "the mask of latents (H / fold, W / fold), True wherever *any* pixel of the block is to be filled.",
     hint="`mask.unfold(0, fold, fold)` cuts rows into blocks; the same along axis 1 gives "
     "(H / fold, W / fold, fold, fold). Then ask each block whether any of it is True.",
     wrong={
         _only_full: "a block that is partly hole is left as it was: the old thing stays in its rim.",
         _corners: "you look at one pixel of each block and miss the others.",
+        _only_rows: "rows are cut into blocks, columns are not: the same again along axis 1.",
         _majority: "half a block is not needed: one pixel to be filled is enough.",
     },
 )
@@ -174,16 +180,13 @@ def midway(a, b):
     return (a + b) / 2**0.5
 
 
-def _half(a, b):
-    return (a + b) / 2
+def _summed(how):
+    """A wrong `midway`: something else made of the sum."""
+    return lambda a, b: how(a + b)
 
 
-def _total(a, b):
-    return a + b
-
-
-def _rescaled(a, b):
-    return (a + b) / (a + b).abs().max()
+_half, _total = _summed(lambda both: both / 2), _summed(lambda both: both)
+_rescaled = _summed(lambda both: both / both.abs().max())
 
 
 def _noises():
@@ -219,45 +222,48 @@ def step_up(denoise, schedule, x, s, t):
     return arrive(denoise(guess, t))
 
 
-def _asks_once(denoise, schedule, x, s, t):
-    (alpha_s, sigma_s), (alpha, sigma) = schedule(s), schedule(t)
-    x0_hat = denoise(x, s)
-    return alpha * x0_hat + sigma * (x - alpha_s * x0_hat) / sigma_s
+def _line(eps=lambda a, b: (a, b), mix=lambda a, b: (a, b), ask=lambda x, y, s, time: (y, time)):
+    """A wrong `step_up`: other numbers for alpha and sigma of s (eps) or t (mix), or other questions."""
+
+    def wrong(denoise, schedule, x, s, t):
+        (alpha_s, sigma_s), (alpha, sigma), y = eps(*schedule(s)), mix(*schedule(t)), x
+        for time in (s, t):
+            x0_hat = denoise(*ask(x, y, s, time))
+            y = alpha * x0_hat + sigma * (x - alpha_s * x0_hat) / sigma_s
+        return y
+
+    return wrong
 
 
-def _asks_at_s_again(denoise, schedule, x, s, t):
-    return step_up(lambda x, _: denoise(x, s), schedule, x, s, t)
+_asks_once = _line(ask=lambda x, y, s, time: (x, s))
+_asks_at_s_again = _line(ask=lambda x, y, s, time: (y, s))
+_asks_old_point = _line(ask=lambda x, y, s, time: (x, time))
+_forgets, _x_is_noise = _line(lambda a, b: (0, 1)), _line(lambda a, b: (0, b))
+_undivided, _multiplied = _line(lambda a, b: (a, 1)), _line(lambda a, b: (a, 1 / b))
+_added, _x0_in_full = _line(lambda a, b: (-a, b)), _line(lambda a, b: (1, b))
+_levels_of_s, _over_alpha = _line(lambda a, b: (b, a)), _line(lambda a, b: (a, a))
+_minus, _guess_in_full = _line(mix=lambda a, b: (a, -b)), _line(mix=lambda a, b: (1, b))
+_guess_alone, _noise_alone = _line(mix=lambda a, b: (a, 0)), _line(mix=lambda a, b: (0, b))
+_levels_of_t, _noise_in_full = _line(mix=lambda a, b: (b, a)), _line(mix=lambda a, b: (a, 1))
 
 
 def _goes_on_from_guess(denoise, schedule, x, s, t):
     return _asks_once(denoise, schedule, _asks_once(denoise, schedule, x, s, t), s, t)
 
 
-def _asks_old_point(denoise, schedule, x, s, t):
-    (alpha_s, sigma_s), (alpha, sigma) = schedule(s), schedule(t)
-    x0_hat = denoise(x, t)
-    return alpha * x0_hat + sigma * (x - alpha_s * x0_hat) / sigma_s
-
-
-def _forgets(denoise, schedule, x, s, t):
-    alpha, sigma = schedule(t)
-    return alpha * denoise(x, s) + sigma * x
+def _times_exchanged(denoise, schedule, x, s, t):
+    return step_up(denoise, lambda time: schedule(s + t - time), x, s, t)
 
 
 def _on_the_way():
     """Steps on two schedules, from nearly clean and up to pure noise."""
     generator = torch.Generator().manual_seed(2)
-    times = [(cosine, 0.02, 0.1), (cosine, 0.5, 0.8), (flow, 0.3, 0.6), (flow, 0.9, 1.0)]
-    return [
-        (
-            eight_gaussians().denoiser(schedule),
-            schedule,
-            torch.randn(5, 2, generator=generator),
-            torch.tensor(s),
-            torch.tensor(t),
-        )
-        for schedule, s, t in times
-    ]
+    steps = [(cosine, 0.02, 0.1), (cosine, 0.5, 0.8), (flow, 0.3, 0.6), (flow, 0.9, 1.0)]
+    made = []
+    for schedule, *times in steps:
+        x = torch.randn(5, 2, generator=generator)
+        made.append((eight_gaussians().denoiser(schedule), schedule, x, *torch.tensor(times)))
+    return made
 
 
 exercise(
@@ -271,6 +277,20 @@ exercise(
     hint=r"Both steps are the same line with another $\hat x_0$: $\hat\epsilon$ comes from `x` with the "
     r"numbers of $s$, and the two are mixed with the numbers of $t$. Put that into a small function.",
     wrong={
+        _undivided: "what is left of x without the data is sigma_s times the noise: divide.",
+        _multiplied: "to get the noise out of x, undo what sigma_s did to it: divide.",
+        _added: "a sign: to find the noise, take the data out of x.",
+        _x0_in_full: "x holds alpha_s times the data, not all of it.",
+        _x_is_noise: "x is not only noise: take its data out before you divide by sigma_s.",
+        _levels_of_s: "alpha and sigma of s have changed places: which of them belongs to the data?",
+        _over_alpha: "the noise in x has the factor sigma_s; you divide by alpha_s.",
+        _minus: "the noise is added to the data; a sign is turned round.",
+        _guess_alone: "that is the data alone; a point at t has noise as well.",
+        _noise_alone: "that is the noise alone; a point at t has data as well.",
+        _guess_in_full: "alpha is missing: at t only a part of the data is left.",
+        _noise_in_full: "sigma of t is missing: how much of the noise belongs to time t?",
+        _levels_of_t: "alpha and sigma of t have changed places: which of them belongs to the noise?",
+        _times_exchanged: "s and t have changed places: x is at s, and the mixture at t.",
         _asks_once: "that is the first step alone; ask again where it arrives, and step from the old x.",
         _asks_at_s_again: "the second time you stand at time t: ask the denoiser for t.",
         _goes_on_from_guess: "the second step starts from x again, not from where the first arrived.",

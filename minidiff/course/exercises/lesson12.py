@@ -10,12 +10,15 @@ def picture_flop(steps, guided, call, decode):
     return (steps + guided) * call + decode
 
 
-def _always_guided(steps, guided, call, decode):
-    return 2 * steps * call + decode
+def _called(times):
+    """A wrong `picture_flop`: another number of calls."""
+    return lambda steps, guided, call, decode: times(steps, guided) * call + decode
 
 
-def _never_guided(steps, guided, call, decode):
-    return steps * call + decode
+_always_guided = _called(lambda steps, guided: 2 * steps)
+_never_guided = _called(lambda steps, guided: steps)
+_guided_twice = _called(lambda steps, guided: steps + 2 * guided)
+_guided_less = _called(lambda steps, guided: steps - guided)
 
 
 def _decodes_each_step(steps, guided, call, decode):
@@ -38,6 +41,8 @@ exercise(
     wrong={
         _always_guided: "only `guided` of the steps ask twice.",
         _never_guided: "a guided step asks twice: with the prompt and without.",
+        _guided_twice: "`steps` counts the guided ones as well: their first call is there already.",
+        _guided_less: "a sign: a guided step costs a call more, not one less.",
         _decodes_each_step: "the decoder works once, when the latents are finished.",
     },
 )
@@ -90,28 +95,25 @@ def points_euler(ink):
     return points - beside - above + squares.sum((1, 2))
 
 
-def _no_squares(ink):
-    beside = (ink[:, :, 1:] & ink[:, :, :-1]).sum((1, 2))
-    above = (ink[:, 1:] & ink[:, :-1]).sum((1, 2))
-    return ink.sum((1, 2)) - beside - above
+def _counted(signs, pair=torch.logical_and, square=lambda a, b, c, d: a & b & c & d):
+    """A wrong `points_euler`: other signs of points, pairs beside and above, squares, or other ones."""
+
+    def wrong(ink):
+        beside, above = pair(ink[:, :, 1:], ink[:, :, :-1]), pair(ink[:, 1:], ink[:, :-1])
+        corners = ink[:, 1:, 1:], ink[:, 1:, :-1], ink[:, :-1, 1:], ink[:, :-1, :-1]
+        parts = ink, beside, above, square(*corners)
+        return sum(sign * part.sum((1, 2)) for sign, part in zip(signs, parts))
+
+    return wrong
 
 
-def _only_beside(ink):
-    return ink.sum((1, 2)) - (ink[:, :, 1:] & ink[:, :, :-1]).sum((1, 2))
-
-
-def _any_of_four(ink):
-    beside = (ink[:, :, 1:] & ink[:, :, :-1]).sum((1, 2))
-    above = (ink[:, 1:] & ink[:, :-1]).sum((1, 2))
-    squares = ink[:, 1:, 1:] | ink[:, 1:, :-1] | ink[:, :-1, 1:] | ink[:, :-1, :-1]
-    return ink.sum((1, 2)) - beside - above + squares.sum((1, 2))
-
-
-def _adds_all(ink):
-    beside = (ink[:, :, 1:] & ink[:, :, :-1]).sum((1, 2))
-    above = (ink[:, 1:] & ink[:, :-1]).sum((1, 2))
-    squares = ink[:, 1:, 1:] & ink[:, 1:, :-1] & ink[:, :-1, 1:] & ink[:, :-1, :-1]
-    return ink.sum((1, 2)) + beside + above + squares.sum((1, 2))
+_no_squares, _only_beside = _counted((1, -1, -1, 0)), _counted((1, -1, 0, 0))
+_adds_all, _adds_beside = _counted((1, 1, 1, 1)), _counted((1, 1, -1, 1))
+_adds_above, _no_above = _counted((1, -1, 1, 1)), _counted((1, -1, 0, 1))
+_no_beside, _minus_squares = _counted((1, 0, -1, 1)), _counted((1, -1, -1, -1))
+_any_of_two = _counted((1, -1, -1, 1), pair=torch.logical_or)
+_any_of_four = _counted((1, -1, -1, 1), square=lambda a, b, c, d: a | b | c | d)
+_three_of_four = _counted((1, -1, -1, 1), square=lambda a, b, c, d: a & b & c)
 
 
 def _all_together(ink):
@@ -139,6 +141,13 @@ exercise(
         _no_squares: "the squares are missing: without them every block of four counts as a hole.",
         _only_beside: "pairs above one another are pairs, too, and then the squares are due.",
         _any_of_four: "a square needs all four of its pixels.",
+        _adds_beside: "the pairs side by side are taken away, as the others are.",
+        _adds_above: "the pairs above one another are taken away, as the others are.",
+        _no_above: "a pair is missing: two pixels one above the other are one, too.",
+        _no_beside: "a pair is missing: two pixels side by side are one, too.",
+        _minus_squares: "a sign: the squares are added again.",
+        _any_of_two: "a pair needs both of its pixels.",
+        _three_of_four: "that looks at three corners of a square; which one is missing?",
         _adds_all: "the pairs are taken away; only points and squares count for it.",
         _all_together: "one number for each picture: sum over the last two axes only.",
     },
@@ -152,28 +161,31 @@ def copied(made, training, ratio):
     return nearest <= ratio * second
 
 
-def _twins_stay(made, training, ratio):
-    nearest, second = torch.cdist(made, training).topk(2, largest=False).values.T
-    return nearest <= ratio * second
+def _near(how, different=lambda training: torch.unique(training, dim=0)):
+    """A wrong `copied`: another comparison, or twins removed in another way."""
+
+    def wrong(made, training, ratio):
+        apart = torch.cdist(made, different(training))
+        return how(*apart.topk(2, largest=False).values.T, ratio)
+
+    return wrong
+
+
+_twins_stay = _near(lambda first, second, ratio: first <= ratio * second, lambda training: training)
+_squared = _near(lambda first, second, ratio: first**2 <= ratio * second**2)
+_turned_round = _near(lambda first, second, ratio: first >= ratio * second)
+_the_others = _near(lambda first, second, ratio: first > ratio * second)
+_absolute = _near(lambda first, second, ratio: first <= ratio)
+_divided = _near(lambda first, second, ratio: first <= second / ratio)
+
+
+def _columns(made, training, ratio):
+    return copied(made, torch.unique(training, dim=1), ratio)
 
 
 def _farthest(made, training, ratio):
     apart = torch.cdist(made, torch.unique(training, dim=0))
     return apart.amin(1) <= ratio * apart.amax(1)
-
-
-def _absolute(made, training, ratio):
-    return torch.cdist(made, torch.unique(training, dim=0)).amin(1) <= ratio
-
-
-def _squared(made, training, ratio):
-    different = torch.unique(training, dim=0)
-    nearest, second = torch.cdist(made, different).square().topk(2, largest=False).values.T
-    return nearest <= ratio * second
-
-
-def _the_others(made, training, ratio):
-    return ~copied(made, training, ratio)
 
 
 def _crowds():
@@ -210,6 +222,9 @@ exercise(
         _farthest: "compare with the second nearest, not with the farthest.",
         _squared: "compare the distances themselves; of their squares, a third is another limit.",
         _the_others: "True is for the copies, those that are near to one picture only.",
+        _turned_round: "the comparison points the wrong way: a copy is *nearer* than that.",
+        _divided: "at most a share of the second distance: multiply it by `ratio`.",
+        _columns: "a picture is a row: remove rows that are there twice, not numbers of all pictures.",
         _absolute: "a distance alone says little; compare it with that to the second nearest.",
     },
 )
@@ -225,17 +240,28 @@ def _straight_line(p, q, w):
     return q + w * (p - q)
 
 
-def _not_divided(p, q, w):
-    return p**w * q ** (1 - w)
+def _weighed(has=lambda w: (w, 1 - w), lacks=lambda w: (w, 1 - w), share=lambda a, b: a / (a + b)):
+    """A wrong `guided_share`: other exponents where the trait is there or lacking, or another share."""
+
+    def wrong(p, q, w):
+        (on_p, on_q), (on_rest, on_others) = has(w), lacks(w)
+        return share(p**on_p * q**on_q, (1 - p) ** on_rest * (1 - q) ** on_others)
+
+    return wrong
 
 
-def _prompt_only(p, q, w):
-    return p**w / (p**w + (1 - p) ** w)
+def _without_q(w):
+    return w, 0
 
 
-def _signs(p, q, w):
-    with_trait, without_trait = p**w / q ** (1 - w), (1 - p) ** w / (1 - q) ** (1 - w)
-    return with_trait / (with_trait + without_trait)
+def _divided_by_q(w):
+    return w, w - 1
+
+
+_not_divided, _odds = _weighed(share=lambda a, b: a), _weighed(share=lambda a, b: a / b)
+_prompt_only, _signs = _weighed(_without_q, _without_q), _weighed(_divided_by_q, _divided_by_q)
+_one_prompt_only, _other_prompt_only = _weighed(_without_q), _weighed(lacks=_without_q)
+_one_sign, _other_sign = _weighed(_divided_by_q), _weighed(lacks=_divided_by_q)
 
 
 def _guided_from_one(p, q, w):
@@ -261,6 +287,11 @@ exercise(
     wrong={
         _straight_line: "it is the logarithms that guidance extrapolates; your share can exceed 1.",
         _not_divided: "that is a weight; divide by the weights of both kinds together.",
+        _odds: "that is with over without, the odds; a share is with over both.",
+        _one_prompt_only: "the weight of what has the trait lacks its factor for all pictures, of q.",
+        _other_prompt_only: "the weight of what lacks the trait misses its factor for all, of 1 - q.",
+        _one_sign: "q divides where it should multiply: mind the sign of its exponent.",
+        _other_sign: "1 - q divides where it should multiply: mind the sign of its exponent.",
         _prompt_only: "what is common without the prompt counts against: the factor q ** (1 - w).",
         _guided_from_one: "w = 1 is the prompt alone here, as in lesson 07; it is w, not 1 + w.",
         _signs: "the exponent of q is 1 - w, and it multiplies.",
