@@ -95,77 +95,86 @@ exercise(
     level=2,
     solution=ranks,
     inputs=_squares,
-    task="A search shows a page of ten, so what counts is where in the row its own caption stands. "
-    "Write `ranks`: for a square of scores, at which place of its row the entry on the diagonal "
-    "stands, 1 for the best. Then measure, on the pictures of section 4, the mean rank for captions "
-    'that tell the thing alone ("a fox"), the thing and its place, and everything. '
-    "Which of the two steps narrows the search more?",
+    task="A search shows a page of ten, so what counts is how far down the right picture stands. Write "
+    "`ranks`: for a square of scores, at which place of its row the entry on the diagonal stands, 1 for "
+    "the best. Then search the library by words, a *caption* down and the *pictures* across "
+    "(`words @ seen.T`), and compare the mean rank for captions that tell the thing alone "
+    '(`article(f"a {scene.thing}")`), the thing and its place (add `WHERE[scene.place][0]`, from '
+    "`minidiff.data.scenes.captions`), and everything (`captions`). Each thing is on about a dozen "
+    "drawings: what is the best mean rank that a caption of the thing alone could reach? Which of the two "
+    "steps narrows the search more?",
     hint="Count how many entries of the row are greater than the diagonal's. `scores.diagonal()` has "
     "them; `[:, None]` lays them beside the rows.",
     wrong={
         _from_zero: "the best has place 1.",
-        _in_columns: "compare within the row: a picture looks among captions.",
+        _in_columns: "compare within the row: each row looks among the columns.",
         _from_the_worst: "place 1 is for the best, the largest score.",
         _of_the_first: "row k's own entry is the one in column k.",
     },
 )
 
 
-def on_the_arc(a, b, share):
-    """Unit vectors on the arc from a to b (D,): `share` of the angle along, share a number in 0..1."""
-    angle = (a @ b).acos()
-    return (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
+def moved_over(vectors, here, there, share=1.0):
+    """Unit vectors (N, D) moved by a share of the way from the mean of `here` to the mean of `there`.
+
+    here (A, D), there (B, D): two sets of vectors. The result is made of unit vectors again.
+    """
+    return F.normalize(vectors + share * (there.mean(0) - here.mean(0)), dim=1)
 
 
-def _straight(a, b, share):
-    return (1 - share) * a + share * b
+def _back(vectors, here, there, share=1.0):
+    return moved_over(vectors, there, here, share)
 
 
-def _straight_then_divided(a, b, share):
-    return F.normalize((1 - share) * a + share * b, dim=0)
+def _not_made_unit(vectors, here, there, share=1.0):
+    return vectors + share * (there.mean(0) - here.mean(0))
 
 
-def _the_other_way(a, b, share):
-    return on_the_arc(b, a, share)
+def _all_the_way(vectors, here, there, share=1.0):
+    return moved_over(vectors, here, there)
 
 
-def _without_the_division(a, b, share):
-    angle = (a @ b).acos()
-    return ((1 - share) * angle).sin() * a + (share * angle).sin() * b
+def _only_there(vectors, here, there, share=1.0):
+    return F.normalize(vectors + share * there.mean(0), dim=1)
 
 
-def _cosine_for_the_angle(a, b, share):
-    angle = a @ b
-    return (((1 - share) * angle).sin() * a + (share * angle).sin() * b) / angle.sin()
+def _unit_means(vectors, here, there, share=1.0):
+    way = F.normalize(there.mean(0), dim=0) - F.normalize(here.mean(0), dim=0)
+    return F.normalize(vectors + share * way, dim=1)
 
 
-def _arcs():
+def _sums(vectors, here, there, share=1.0):
+    return F.normalize(vectors + share * (there.sum(0) - here.sum(0)), dim=1)
+
+
+def _patches():
     generator = torch.Generator().manual_seed(2)
     cases = []
-    for width, share in ((3, 0.25), (64, 0.5), (8, 0.9), (8, 0.0)):
-        a, b = F.normalize(torch.randn(2, width, generator=generator), dim=1)
-        cases.append((a, b, share))
-    return cases
+    for sizes, width, share in (((4, 6, 3), 5, 0.5), ((2, 3, 9), 64, 1.0), ((3, 2, 2), 8, 1.5)):
+        drawn = torch.randn(sum(sizes), width, generator=generator) + 0.3
+        cases.append((*F.normalize(drawn, dim=1).split(sizes), share))
+    return [*cases, cases[0][:3]]
 
 
 exercise(
     "16.3",
     level=2,
-    solution=on_the_arc,
-    inputs=_arcs,
-    task="Section 6 mixes two vectors along the straight line and makes the result a unit vector again. "
-    "Then equal steps on the line are not equal turns. Write `on_the_arc`, which goes along the circle "
-    "from `a` to `b`: with $\\theta$ the angle between them, "
-    "$\\frac{\\sin((1-s)\\theta)\\, a + \\sin(s\\theta)\\, b}{\\sin\\theta}$. Then mix two pictures "
-    "of your own choice at $s$ = 0, 0.2, ..., 1 and paint what comes. Where does the thing change, where "
-    "the place?",
-    hint="The cosine of the angle is `a @ b`; `.acos()` makes the angle of it.",
+    solution=moved_over,
+    inputs=_patches,
+    task="Section 7 moves captions over to the pictures, all the way. Write `moved_over`, which moves "
+    "unit vectors by a `share` of the way from the mean of one set to the mean of another, and makes "
+    "them unit vectors again. Then paint the 20 prompts of section 7 from captions moved by 0.5 and by 2, "
+    "have the judge read them, and lay the pictures of four prompts in rows, from 0 to 2. Which facts "
+    "come back, and does going further bring back more?",
+    hint="`there.mean(0) - here.mean(0)` is the whole way. `F.normalize(..., dim=1)` makes rows unit "
+    "vectors.",
     wrong={
-        _straight: "this is the straight line; its points are shorter than 1.",
-        _straight_then_divided: "the right circle, but not equal turns for equal shares.",
-        _the_other_way: "at share 0 it is to be a, at share 1 b.",
-        _without_the_division: "the sum is to be divided by the sine of the whole angle.",
-        _cosine_for_the_angle: "`a @ b` is the cosine of the angle, not the angle.",
+        _back: "the way goes from the mean of `here` to the mean of `there`.",
+        _not_made_unit: "a moved vector is of another length; make it a unit vector again.",
+        _all_the_way: "go only that share of the way.",
+        _only_there: "the way begins at the mean of `here`: take that away.",
+        _unit_means: "take the means as they are, and make only the result a unit vector.",
+        _sums: "the mean of each set, not its sum: the sets may be of different sizes.",
     },
 )
 
@@ -192,11 +201,6 @@ def _all_of_it(vectors, direction):
 def _turned_round(vectors, direction):
     unit = F.normalize(direction, dim=0)
     return F.normalize(vectors - 2 * (vectors @ unit)[:, None] * unit, dim=1)
-
-
-def _only_the_direction(vectors, direction):
-    unit = F.normalize(direction, dim=0)
-    return F.normalize((vectors @ unit)[:, None] * unit, dim=1)
 
 
 def _mean_of_all(vectors, direction):
@@ -228,17 +232,15 @@ exercise(
         _not_unit_again: "what is left is shorter than 1; make it a unit vector again.",
         _all_of_it: "each vector loses its own part along the direction, not one of length 1.",
         _turned_round: "this mirrors the vector; take its part away once, not twice.",
-        _only_the_direction: "this is the part that is to go; keep the rest.",
         _mean_of_all: "each vector has a part of its own along the direction.",
     },
 )
 
 
 def obeyed(right, wrong, w, classes=10):
-    """How often an ideal network paints what the caption says, at guidance w.
+    """How often an ideal network paints what the caption says, at guidance w; all classes are alike.
 
-    right, wrong: shares of the captions that tell the class, and that tell another; the rest says
-    nothing. The classes are equally frequent, wrong captions equally often any of the others.
+    right, wrong: shares of the captions that tell the class, and any of the others; the rest is silent.
     """
     told = right / (right + wrong)
     others = classes - 1
@@ -257,10 +259,6 @@ def _one_other(right, wrong, w, classes=10):
 
 def _no_guidance(right, wrong, w, classes=10):
     return right / (right + wrong)
-
-
-def _power_of_all(right, wrong, w, classes=10):
-    return (right / (right + wrong)) ** w
 
 
 def _not_shared_out(right, wrong, w, classes=10):
@@ -283,14 +281,16 @@ exercise(
     "often as $c$ was called $k$, $p(c \\mid k)$, and guidance sharpens that to "
     "$p(c \\mid k)^w\\, p(c)^{1-w}$, divided by its sum over all $c$ (lesson 07). Write `obeyed`, the "
     "chance of $c = k$. Then set it beside section 8: how far is our network from the ideal one at "
-    "$w$ = 1, 2 and 4? Train it on captions of which half are wrong and none silent, and compare again.",
+    "$w$ = 1, 2 and 4? Then let the wrong captions agree: `wrong = (labels + 1) % 10`, 30 % of them as "
+    "before. What would an ideal network reach now at $w$ = 2 and 4? Train ours on them: does guidance "
+    "still repair it?",
     hint="Captions that say nothing tell the network nothing about $k$: divide by right + wrong first. "
-    "$p(c)$ is the same for all classes, so it cancels.",
+    "$p(c)$ is the same for all classes, so it cancels. Where the wrong ones agree, two classes are left "
+    "(by hand: 0.64 and 0.76 at $w$ = 2 and 4).",
     wrong={
         _silent_ones_too: "captions that say nothing are not drawn when k is asked for.",
         _one_other: "a wrong caption may be any of the other classes, each with its share.",
         _no_guidance: "this is right at w = 1; guidance raises each probability to the power w.",
-        _power_of_all: "after the power, divide by the sum over all classes.",
         _not_shared_out: "the wrong share is spread over the other classes before the power.",
     },
 )
