@@ -32,8 +32,11 @@ def _added(pictures):
 
 
 def _pictures():
+    """Each fainter than the one before, so that their order shows."""
     generator = torch.Generator().manual_seed(0)
-    return [(torch.rand(shape, generator=generator),) for shape in ((3, 3, 8, 12), (1, 1, 5, 4))]
+    shapes = ((3, 3, 8, 12), (1, 1, 5, 4))
+    faint = [torch.rand(shape, generator=generator) for shape in shapes]
+    return [(x / append_dims(torch.arange(1.0, len(x) + 1), x),) for x in faint]
 
 
 exercise(
