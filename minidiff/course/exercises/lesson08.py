@@ -62,7 +62,7 @@ exercise(
     task="Someone wants noise and data in equal shares not at $t = 0.5$ but later, for more of the "
     "walk to be spent on fine detail. Write `size_for`, which says for times `t` and a schedule how "
     "large the standard deviation of the latents must be. Then put what it gives for $t = 0.8$ in "
-    "the place of 5.5 in the lesson's cell that draws `noisy`, and look.",
+    "the place of 5.5 in the `ks` of the lesson's cell that draws `noisy`, and look.",
     hint="Shares are equal where alpha times the data's standard deviation is sigma.",
     wrong={
         _inverted: "the other way round: later there is more noise, so the data must be larger.",
@@ -214,7 +214,9 @@ exercise(
     "along one axis one place sees after a chain of convolutions, each a pair (kernel, stride). One "
     "convolution of 3, `[(3, 1)]`, sees 3 pixels, two see 5. The encoder is "
     "`[(2, 2)] + [(3, 1)] * 3 + [(3, 2)] + [(3, 1)] * 5`: folding 2 x 2 pixels works as a kernel of 2 "
-    "with a stride of 2. Half of what it sees, in places, is the margin that tiles need to be encoded.",
+    "with a stride of 2. Then look: paint the left half of `pictures` grey, encode, and find by how "
+    "much each of the 16 columns of latents differs from `x0`. How far does a place see, and how far "
+    "does it care?",
     hint="A kernel of k reaches over k - 1 steps, and after a stride of 2 a step is twice as many "
     "pixels.",
     wrong={
