@@ -120,3 +120,14 @@ def test_no_loop_is_given_arguments_that_it_may_never_end_with():
 
     inputs = lambda: [(10, 3), (7, 2)]  # noqa: E731
     assert said(covered, inputs, lambda total, step: total // step) is None
+
+
+def test_some_calls_may_leave_an_argument_to_its_default():
+    def scaled(x, scale=3.0):
+        return scale * x
+
+    def inputs():
+        return [(_draw(3), 2.0), (_draw(4),)]
+
+    assert said(scaled, inputs, lambda x, scale=3.0: scale * x.sin()) is None
+    assert "`x`" in said(scaled, inputs, lambda x, scale=3.0: scale * x**2)

@@ -56,8 +56,9 @@ def changes(parameters, inputs, coarse=False):
 
     coarse: without those that ask for exact numbers to be told apart.
     """
-    places = _places(parameters, inputs[0])
-    kinds = {name: _kind(_at(inputs[0], place)) for name, place in places.items()}
+    first = min(inputs, key=len)  # what every call has; others may give more
+    places = _places(parameters, first)
+    kinds = {name: _kind(_at(first, place)) for name, place in places.items()}
     for a, b in itertools.combinations(places, 2):
         if kinds[a] == kinds[b] and not _inside(a, b):
             yield f"`{a}` and `{b}` are exchanged.", _exchange(places[a], places[b])
@@ -68,7 +69,7 @@ def changes(parameters, inputs, coarse=False):
             yield from _of_a_function(name, place, places, kinds)
         elif kinds[name] in ("number", "tensor", "numbers") and not coarse:
             on = _ON_NUMBERS | (_ON_TENSORS if kinds[name] == "tensor" else {})
-            if isinstance(_at(inputs[0], place), int):  # a count, a place: what else could it be?
+            if isinstance(_at(first, place), int):  # a count, a place: what else could it be?
                 on = {sentence: on[sentence] for sentence in on if _WHOLE.search(sentence)}
             for sentence, change in on.items():
                 yield sentence.format(name), _change(place, functools.partial(_on_all, change))
@@ -79,8 +80,9 @@ def changes(parameters, inputs, coarse=False):
 
 def left_out(parameters, inputs):
     """(name, the change that sets it to 0) of each number and tensor; tensors first."""
-    places = _places(parameters, inputs[0])
-    values = {name: _at(inputs[0], place) for name, place in places.items()}
+    first = min(inputs, key=len)
+    places = _places(parameters, first)
+    values = {name: _at(first, place) for name, place in places.items()}
     kinds = {name: _kind(value) for name, value in values.items() if not isinstance(value, int)}
     for wanted in ("tensor", "function", "number"):
         for name in (n for n, kind in kinds.items() if kind == wanted):
