@@ -95,6 +95,15 @@ def test_what_the_network_is_shown(enlarger, monkeypatch):
             assert torch.corrcoef(both)[0, 1].abs() < 0.1  # not the noise that the walk starts from
 
 
+def test_guidance_shows_the_small_pictures_to_both_halves(enlarger):
+    larger = enlarging.beside(enlarger, pictures(), strength=0.2)
+    x, t = pictures(2, 64, 80, seed=1), torch.tensor(0.6).double()
+    fox, null = (larger.prompted(words, w=1)(x, t) for words in (["a red fox"] * 2, [""] * 2))
+    guided = larger.prompted(["a red fox"] * 2, w=3.0)(x, t)
+    assert not torch.allclose(fox, null, atol=1e-6)
+    assert torch.allclose(guided, null + 3 * (fox - null), atol=1e-9)
+
+
 def test_small_picture_and_x_stand_side_by_side(enlarger):
     net, x, small = enlarger.denoiser.net, pictures(2, 16, 16), pictures(2, 8, 8, seed=1)
     tokens, mask = enlarger.encoder(["a red fox", ""])

@@ -34,11 +34,14 @@ class Beside(nn.Module):
         return self.denoiser.schedule
 
     def forward(self, x, t, *cond):
+        times = len(x) // len(self.small)  # both halves of guidance come as one batch
+        small, strength = self.small.repeat(times, 1, 1, 1), self.strength.repeat(times)
+
         def convert(both):
             folded, small = both.split([x.shape[1] * 4, self.small.shape[1]], 1)
-            return self.denoiser(F.pixel_shuffle(folded, 2), t, *cond, small, self.strength)
+            return self.denoiser(F.pixel_shuffle(folded, 2), t, *cond, small, strength)
 
-        both = torch.cat([F.pixel_unshuffle(x, 2), self.small], 1)  # at the small picture's size
+        both = torch.cat([F.pixel_unshuffle(x, 2), small], 1)  # at the small picture's size
         return by_tiles(convert, both, 1, 2, TILE, MARGIN)
 
 
