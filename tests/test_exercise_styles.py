@@ -76,21 +76,33 @@ def _guess_by_loops(x, known, alpha, sigma):
     return torch.stack(made)
 
 
-def _gaussian_by_precisions(x, mu, std, alpha, sigma):
-    precision = alpha**2 * std**2 + sigma**2
-    return (alpha * std**2 * x + sigma**2 * mu) / precision
+def _floor_by_parts(std, alpha, sigma):
+    share = alpha * std**2 / (alpha**2 * std**2 + sigma**2)
+    return (1 - alpha * share) ** 2 * std**2 + (share * sigma) ** 2
 
 
-def _share_by_softmax(x, means, weights, alpha, sigma):
-    means, weights = torch.as_tensor(means), torch.as_tensor(weights)
-    logits = weights.log() - (x[:, None] - alpha * means).square() / (2 * sigma**2)
-    return logits.softmax(1)[:, 0]
+def _share_by_softmax(x, means, stds, weights, alpha, sigma):
+    variance = (alpha * stds).square() + sigma**2
+    logits = weights.log() - (x[:, None] - alpha * means).square() / (2 * variance)
+    return (logits - variance.log() / 2).softmax(1)[:, 0]
 
 
-def _loss_by_mse(net, schedule, x0, t, eps):
+def _share_by_normal(x, means, stds, weights, alpha, sigma):
+    joint = [
+        w
+        * torch.distributions.Normal(alpha * m, torch.hypot(alpha * s, torch.tensor(sigma)))
+        .log_prob(x)
+        .exp()
+        for m, s, w in zip(means, stds, weights)
+    ]
+    return joint[0] / sum(joint)
+
+
+def _weighted_by_points(net, schedule, x0, t, eps, most):
     alpha, sigma = schedule(t)
-    alpha, sigma = alpha.view(-1, 1), sigma.view(-1, 1)
-    return F.mse_loss(net(alpha * x0 + sigma * eps, t), alpha * eps - sigma * x0)
+    weight = torch.minimum(sigma**-2, torch.tensor(float(most)))
+    x = alpha.view(-1, 1) * x0 + sigma.view(-1, 1) * eps
+    return (weight * F.mse_loss(net(x, t), x0, reduction="none").mean(1)).mean()
 
 
 def _fresh_by_share(now, nxt):
@@ -105,31 +117,32 @@ def _mean_by_x0(x, eps_hat, now, nxt):
     return on_x * x + (alpha_s - on_x * alpha) * x0_hat
 
 
-def _tokens_by_loop(prompt, index, length):
-    made = [0] * length
-    made[0] = 1
-    for place, word in enumerate(prompt.lower().split(), start=1):
-        made[place] = index[word]
-    return torch.tensor(made)
+def _climbs_by_loop(rungs):
+    climbing = [all(a < b for a, b in zip(column, column[1:])) for column in rungs.T.tolist()]
+    return sum(climbing) / len(climbing)
 
 
-def _dropped_in_place(captions, draws, p):
-    for k in range(len(captions)):
-        if draws[k] < p:
-            captions[k] = ""
-    return captions
+def _small_by_each(sizes, labels, q):
+    cuts = [sizes[labels == kind].quantile(q) for kind in labels]
+    return sizes <= torch.stack(cuts)
 
 
-def _padding_by_rows(lengths, L):
-    made = torch.zeros(len(lengths), L)
-    for row, n in zip(made, lengths):
-        row[: n + 1] = 1
-    return made.bool()
+def _carried_in_place(said, hidden):
+    for changed in hidden:
+        changed -= said
+    return torch.stack([changed.mean(0) / said.var(0).sqrt() for changed in hidden])
 
 
-def _listening_by_exp(query, key, mask):
-    made = torch.exp(torch.einsum("pd,ld->pl", query, key) * query.shape[-1] ** -0.5) * mask
+def _listening_by_exp(query, key, volume):
+    made = (
+        torch.exp(torch.einsum("...pd,...ld->...pl", query, key) * query.shape[-1] ** -0.5) * volume
+    )
     return made / made.sum(-1, keepdim=True)
+
+
+def _listening_by_log(query, key, volume):
+    scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
+    return (scores + volume.log()).softmax(-1)
 
 
 def _calls_by_loop(ts, low, high):
@@ -272,11 +285,17 @@ OTHERS = {
         lambda schedule, x, s, t, eps: (r := schedule(t)[0] / schedule(s)[0]) * x
         + math.sqrt(schedule(t)[1] ** 2 - r**2 * schedule(s)[1] ** 2) * eps
     ],
-    "02.1": [lambda x0, eps, alpha, sigma: -sigma * x0 + eps * alpha],
-    "02.3": [lambda x, eps_hat, alpha, sigma: x / alpha - sigma / alpha * eps_hat],
-    "02.4": [_gaussian_by_precisions],
-    "02.5": [_share_by_softmax],
-    "02.6": [_loss_by_mse],
+    "02.1": [lambda x, v, angle: torch.cos(angle) * x + math.sin(angle) * v],
+    "02.3": [
+        lambda a, b, alpha, sigma: (alpha / sigma * b - a).square(),
+        lambda a, b, alpha, sigma: 1 / (sigma / (sigma * a - alpha * b)) ** 2,
+    ],
+    "02.4": [
+        _floor_by_parts,
+        lambda std, alpha, sigma: std**2 - alpha**2 * std**4 / (alpha**2 * std**2 + sigma**2),
+    ],
+    "02.5": [_share_by_softmax, _share_by_normal],
+    "02.6": [_weighted_by_points],
     "03.2": [lambda t, T: (int(T * t + 0.5), int(T * t + 0.5) - 1)],
     "03.3": [_fresh_by_share],
     "03.4": [_mean_by_x0],
@@ -286,10 +305,16 @@ OTHERS = {
     ],
     "04.5": [lambda n, top, bottom, rho: torch.tensor(
         [*torch.linspace(top ** (1 / rho), bottom ** (1 / rho), n) ** rho, 0.0])],
-    "06.2": [_padding_by_rows],
-    "06.3": [_tokens_by_loop],
-    "06.4": [_dropped_in_place],
-    "06.5": [_listening_by_exp],
+    "06.2": [
+        _climbs_by_loop,
+        lambda rungs: (rungs[1:] > rungs[:-1]).min(0)[0].double().mean(),
+    ],
+    "06.3": [_small_by_each],
+    "06.4": [
+        _carried_in_place,
+        lambda said, hidden: (hidden.mean(1) - said.mean(0)) / said.std(0),
+    ],
+    "06.5": [_listening_by_exp, _listening_by_log],
     "07.1": [
         lambda cond, null, w: w * cond + (1 - w) * null,
         lambda cond, null, w: torch.lerp(null, cond, w),

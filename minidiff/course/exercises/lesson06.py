@@ -1,4 +1,4 @@
-"""Exercises of lesson 06, text steers the digits."""
+"""Exercises of lesson 06: text steers the digits."""
 
 import math
 
@@ -7,265 +7,267 @@ import torch
 from minidiff.course.exercises import exercise
 
 
-def counting():
-    # The start token and the five words count; the other places are padding.
-    return 1 + 5
+def silent():
+    # Each of 49 places has a share for each of 11 tokens; the start token and three words are heard.
+    return 49 * (11 - (1 + 3))
 
 
 exercise(
     "06.1",
     level=1,
-    solution=counting,
-    task='The prompt "a thick seven leaning right" becomes 11 tokens. How many entries of its mask '
-    "are True?",
-    hint="The mask is True on every token that is not padding.",
+    solution=silent,
+    task='The layer `up[0].cross_attention` hears the prompt "a thin nine". How many of its shares, averaged over the '
+    'heads as in `listen`, are exactly 0? **Then count** them, with `listen(layer, torch.randn(1, 64, 7, 7), *encoder(["a thin '
+    'nine"]))`, and those of the empty prompt.',
+    hint="The table has a row for each of 7 x 7 places and a column for each of 11 tokens. Which columns are padding?",
     wrong={
-        1: "that is the mask of the empty prompt; each word has a token, too.",
-        4: "each word counts, the little ones as well, and so does what stands before them.",
-        10: "that is the length without the start token; it is the padding that does not count.",
-        12: "more tokens than there are: the start token is one of the 11.",
-        5: "those are the words; which token stands before every prompt?",
-        7: "the words and the start token: count them again.",
-        11: "that is the length after padding; padding does not count.",
+        49 * 8: "the start token is heard, too, though it is no word.",
+        49 * 6: "one token too few is heard: count the words and the start token again.",
+        11 - 4: "that is one place; every place has a row of its own.",
+        49 * 4: "those are the shares that are heard; the others are asked for.",
+        49 * 11: "that is the whole table; the words and the start token are heard.",
+        4 * 49 * 7: "averaged over the four heads, there is one table.",
+        7 * (11 - 4): "the places are a square, 7 x 7 of them, not one row of seven.",
+        49 * (10 - 4): "the ten words that fit and the start token make 11 columns.",
     },
 )
 
 
-def padding_mask(lengths, L):
-    """lengths (B,), words in each prompt; returns (B, L) bool, True on start token and words."""
-    return torch.arange(L) <= lengths[:, None]
+def climbs(rungs):
+    """rungs (R, N), a row for each prompt, a column for each noise; returns a share of the N."""
+    return (rungs.diff(dim=0) > 0).all(0).float().mean().item()
 
 
-def _compared(how):
-    """A wrong `padding_mask`: another comparison of places, from 0, and the numbers of words."""
-    return lambda lengths, L: how(torch.arange(L), lengths[:, None])
+def _climbing(how):
+    """A wrong `climbs`: something else made of the steps (R - 1, N) and the rungs."""
+    return lambda rungs: how(rungs.diff(dim=0), rungs)
 
 
-_forgets_start = _compared(lambda place, words: place < words)
-_inverted = _compared(lambda place, words: place > words)
-_turned_round = _compared(lambda place, words: place >= words)
-_one_too_many = _compared(lambda place, words: place <= words + 1)
-_other_way_round = _compared(lambda place, words: (place <= words).T)
+_each_step = _climbing(lambda step, rungs: (step > 0).float().mean())
+_ends_only = _climbing(lambda step, rungs: (rungs[-1] > rungs[0]).float().mean())
+_may_rest = _climbing(lambda step, rungs: (step >= 0).all(0).float().mean())
+_some_step = _climbing(lambda step, rungs: (step > 0).any(0).float().mean())
+_of_the_means = _climbing(lambda step, rungs: (rungs.mean(1).diff() > 0).all().float())
+_across = _climbing(lambda step, rungs: (rungs.diff() > 0).all(0).float().mean())
+_descends = _climbing(lambda step, rungs: (step < 0).all(0).float().mean())
+_counted = _climbing(lambda step, rungs: (step > 0).all(0).sum())
+_not_all = _climbing(lambda step, rungs: 1 - (step > 0).all(0).float().mean())
+_each_rung = _climbing(lambda step, rungs: (step > 0).all(1).float().mean())
 
 
-def _all_true(lengths, L):
-    return torch.ones(len(lengths), L, dtype=torch.bool)
-
-
-def _not_each_place(lengths, L):
-    return L <= lengths[:, None]
-
-
-def _lengths():
-    return [(torch.tensor([5, 0, 1]), 11), (torch.tensor([2, 3]), 4)]
+def _ladders():
+    g = torch.Generator().manual_seed(0)
+    found = [(torch.tensor([[1.0, 2, 4, 3], [2, 2, 6, 1], [3, 4, 5, 0]]),)]
+    for R, N, up in [(3, 20, 0.5), (5, 24, 1.2), (4, 30, 0.2)]:
+        found.append((torch.arange(R)[:, None] * up + torch.randn(R, N, generator=g),))
+    return found
 
 
 exercise(
     "06.2",
     level=1,
-    solution=padding_mask,
-    inputs=_lengths,
-    task="Write `padding_mask`: from the number of words in each of B prompts, a table that is True "
-    "on the start token and on the words, and False on the padding.",
-    hint="Compare `torch.arange(L)` with `lengths[:, None]`. Which place does the last word have, "
-    "if the start token has place 0?",
+    solution=climbs,
+    inputs=_ladders,
+    task="A ladder of prompts: each rung asks for more than the one before, all are painted from the same noises, and a ruler "
+    "measures each picture. Write `climbs`: the share of noises for which *every* rung lies above the one before. **Then measure** "
+    'the thickness, twenty noises a rung, of "a thin thin seven", "a thin seven", "a seven", "a thick seven" and "a thick thick seven". '
+    'How many climb it all, and how many would by chance? And where do "a thin thick seven" and "a thick thin seven" stand?',
+    hint="`diff(dim=0)` gives the steps from rung to rung; which of its columns are above 0 all the way? A rung is "
+    "`captions.measure(model([prompt] * 20, seed=0, **fast))[:, 0]`, and `torch.stack` makes rows of them.",
     wrong={
-        _forgets_start: "off by one: the start token takes place 0, so n words end at place n, and "
-        "the empty prompt still has one True.",
-        _one_too_many: "one place too many: n words stand at places 1 to n, and place n + 1 is padding.",
-        _turned_round: "the comparison points the wrong way: the words are the places up to the last "
-        "word's, not from there on.",
-        _not_each_place: "L is one number; compare each of the places 0 to L - 1.",
-        _all_true: "nothing is masked: padding counts for none of these prompts.",
-        _inverted: "inverted: True marks the tokens that count, not the padding.",
-        _other_way_round: "a row for each prompt, please: (B, L), not (L, B).",
+        _each_step: "that counts single steps; a noise counts if all of its steps lead up.",
+        _ends_only: "the rungs between the first and the last count as well.",
+        _may_rest: "equal is not above: such a step does not climb.",
+        _some_step: "one step up is not enough: all of them must lead up.",
+        _of_the_means: "each noise has a ladder of its own; compare before you average.",
+        _across: "the steps go from prompt to prompt, down a column; yours go from noise to noise.",
+        _descends: "these climb down: the later rung is to be the higher one.",
+        _counted: "that is a number of noises; divide by all of them.",
+        _not_all: "that is the share that does not climb.",
+        _each_rung: "that asks which rungs lift all noises; ask which noises all rungs lift.",
     },
 )
 
 
-def tokenise(prompt, index, length):
-    """A text -> a list of `length` numbers: 1, one number for each word, then zeros."""
-    numbers = [1] + [index[word] for word in prompt.lower().split()]
-    return numbers + [0] * (length - len(numbers))
+def small_for_its_kind(sizes, labels, q):
+    """sizes, labels (N,); returns (N,) bool: up to the q-quantile of the sizes of its label."""
+    small = torch.zeros_like(labels, dtype=torch.bool)
+    for label in labels.unique():
+        kind = labels == label
+        small[kind] = sizes[kind] <= torch.quantile(sizes[kind], q)
+    return small
 
 
-def _without_start(prompt, index, length):
-    numbers = [index[word] for word in prompt.lower().split()]
-    return numbers + [0] * (length - len(numbers))
+def _by_kind(how):
+    """A wrong `small_for_its_kind`: another rule for the sizes of one kind."""
 
-
-def _minds_case(prompt, index, length):
-    numbers = [1] + [index[word] for word in prompt.split()]
-    return numbers + [0] * (length - len(numbers))
-
-
-def _pads_first(prompt, index, length):
-    numbers = [1] + [index[word] for word in prompt.lower().split()]
-    return [0] * (length - len(numbers)) + numbers
-
-
-def _made(start=1, pad=0, pads=lambda length, made: length - made):
-    """A wrong `tokenise`: another start token or padding, or another number of paddings."""
-
-    def wrong(prompt, index, length):
-        numbers = [start] + [index[word] for word in prompt.lower().split()]
-        return numbers + [pad] * pads(length, len(numbers))
+    def wrong(sizes, labels, q):
+        small = torch.zeros_like(labels, dtype=torch.bool)
+        for label in labels.unique():
+            small[labels == label] = how(sizes[labels == label], q)
+        return small
 
     return wrong
 
 
-_starts_with_zero, _starts_with_two = _made(start=0), _made(start=2)
-_pads_with_start, _pads_with_minus = _made(pad=1), _made(pad=-1)
-_without_padding = _made(pads=lambda length, made: 0)
-_pads_too_much = _made(pads=lambda length, made: length - made + 1)
-_pads_by_length = _made(pads=lambda length, made: length)
-_pads_by_sum = _made(pads=lambda length, made: length + made)
-_pads_once = _made(pads=lambda length, made: 1)
+_cut_excluded = _by_kind(lambda own, q: own < torch.quantile(own, q))
+_large = _by_kind(lambda own, q: own > torch.quantile(own, q))
+_from_the_top = _by_kind(lambda own, q: own >= torch.quantile(own, 1 - q))
+_other_end = _by_kind(lambda own, q: own <= torch.quantile(own, 1 - q))
+_share_of_range = _by_kind(lambda own, q: own <= own.min() + q * (own.max() - own.min()))
 
 
-def _skips_unknown(prompt, index, length):
-    numbers = [1] + [index[word] for word in prompt.lower().split() if word in index]
-    return numbers + [0] * (length - len(numbers))
+def _one_cut(sizes, labels, q):
+    return sizes <= torch.quantile(sizes, q)
 
 
-def _prompts():
-    words = "a leaning right seven thick".split()
-    prompts = ("a thick seven", 6), ("Seven leaning RIGHT", 4), ("", 3), ("a red seven", 6)
-    return [
-        (prompt, {word: number for number, word in enumerate(words, start=2)}, length)
-        for prompt, length in prompts
-    ]
+def _mean_cut(sizes, labels, q):
+    return sizes <= torch.stack([sizes[labels == k].quantile(q) for k in labels.unique()]).mean()
+
+
+def _sizes():
+    g = torch.Generator().manual_seed(1)
+    found = []
+    for kinds, n, q in (([0, 1, 2], 60, 0.3), ([1, 7, 8, 9], 50, 0.6), ([4], 20, 0.1)):
+        labels = torch.tensor(kinds)[torch.randint(len(kinds), (n,), generator=g)]
+        found.append((3.0 * labels + 10 + torch.randn(n, generator=g).exp(), labels, q))
+    # here some sizes are the cut point itself
+    return [*found, (torch.arange(10.0) * 7 % 11, torch.tensor([3, 5] * 5), 0.5)]
 
 
 exercise(
     "06.3",
     level=2,
-    solution=tokenise,
-    inputs=_prompts,
-    task="Write `tokenise`: the start token 1, then the number of each word, then padding 0 up to "
-    "`length`. `index` maps words in small letters to numbers; a word it does not know is a "
-    "`KeyError`, which `index[word]` raises by itself. No prompt here has a comma, or more words "
-    "than fit.",
-    hint="`prompt.lower().split()` gives the words.",
+    solution=small_for_its_kind,
+    inputs=_sizes,
+    task="Nearly all ones are called small and hardly any zeros, since one cut point serves all digits. Write `small_for_its_kind`, with "
+    "a cut point for each label: True where a size is not above the `q`-quantile of the sizes with the same label. **Then look**, with "
+    "`measured[:, 2]` and `labels`: for $q = 0.3$ show, of each of the ten digits, the largest picture that is now called small. How many "
+    'pixels have the one and the zero? How many of the 60,000 gain or lose the word? And what would become of "a large one"?',
+    hint="For each of `labels.unique()`: pick its sizes by `labels == label`, and `torch.quantile(…, q)` of those is the cut point.",
     wrong={
-        _without_start: "every prompt begins with the start token 1, the empty one too.",
-        _pads_too_much: "one zero too many: the start token takes one of the `length` places.",
-        _starts_with_zero: "0 is padding; the start token has number 1.",
-        _starts_with_two: "2 is the number of the first word in `index`; the start token has another.",
-        _pads_with_start: "1 is the start token, and there is only one; padding has another number.",
-        _pads_with_minus: "padding is 0 here, not -1.",
-        _pads_first: "the padding comes at the end: the start token keeps the first place.",
-        _pads_by_length: "`length` is that of the whole: what has its place already needs no padding.",
-        _pads_by_sum: "a sign: the more numbers there are, the less is to be filled up.",
-        _pads_once: "one zero will not do for every prompt: how many are missing up to `length`?",
-        _minds_case: '"RIGHT" and "right" are one word: make all letters small first.',
-        _without_padding: "all rows of a batch need one length: fill up with 0.",
-        _skips_unknown: "a word that is not known must not be skipped in silence: the reader would "
-        "wait for a red seven in vain.",
+        _one_cut: "that is one cut point for all; each label has its own.",
+        _mean_cut: "the cut points of the labels must not be averaged: each goes with its own label.",
+        _cut_excluded: "what lies at the cut point is small, too.",
+        _large: "that is what is not small.",
+        _from_the_top: "those are the large ones: small is the lowest share q.",
+        _other_end: "the lowest share q, not all but the highest share q.",
+        _share_of_range: "a quantile counts digits: q of them lie below it, wherever the smallest and the largest lie.",
     },
 )
 
 
-def drop_captions(captions, draws, p):
-    """captions, a list of B texts; draws (B,), uniform in 0..1; returns a list of B texts."""
-    return ["" if draw < p else caption for caption, draw in zip(captions, draws.tolist())]
+def carried(said, hidden):
+    """said (N, 3), hidden (K, N, 3), measured; returns (K, 3), mean changes in spreads of `said`."""
+    return (hidden - said).mean(1) / said.std(0)
 
 
-def _dropped(where):
-    """A wrong `drop_captions`: another condition on a draw and p."""
-    return lambda captions, draws, p: [
-        "" if where(draw, p) else caption for caption, draw in zip(captions, draws.tolist())
-    ]
+def _of(how):
+    """A wrong `carried`: something else made of the changes, of `said` and of `hidden`."""
+    return lambda said, hidden: how(hidden - said, said, hidden)
 
 
-_keeps_few = _dropped(lambda draw, p: draw >= p)
-_above_p = _dropped(lambda draw, p: draw > p)
-_at_p_too = _dropped(lambda draw, p: draw <= p)
-_never, _always = _dropped(lambda draw, p: False), _dropped(lambda draw, p: True)
+_raw = _of(lambda change, said, hidden: change.mean(1))
+_one_unit = _of(lambda change, said, hidden: change.mean(1) / said.std())
+_own_spread = _of(lambda change, said, hidden: change.mean(1) / hidden.std(1))
+_of_changes = _of(lambda change, said, hidden: change.mean(1) / change.std(1))
+_in_errors = _of(lambda change, said, hidden: change.mean(1) / change.std(1) * len(said) ** 0.5)
+_variance = _of(lambda change, said, hidden: change.mean(1) / said.var(0))
+_times = _of(lambda change, said, hidden: change.mean(1) * said.std(0))
+_by_n = _of(lambda change, said, hidden: change.mean(1) / said.std(0, correction=0))
+_turned_sign = _of(lambda change, said, hidden: -change.mean(1) / said.std(0))
+_unsigned = _of(lambda change, said, hidden: change.abs().mean(1) / said.std(0))
+_unsigned_late = _of(lambda change, said, hidden: change.mean(1).abs() / said.std(0))
+_over_words = _of(lambda change, said, hidden: change.mean(0) / said.std(0))
+_each_picture = _of(lambda change, said, hidden: change / said.std(0))
+_not_compared = _of(lambda change, said, hidden: hidden.mean(1) / said.std(0))
 
 
-def _shortens(captions, draws, p):
-    return [caption for caption, draw in zip(captions, draws.tolist()) if draw >= p]
-
-
-def _one_for_all(captions, draws, p):
-    return [""] * len(captions) if draws[0] < p else captions
-
-
-def _drawn_captions():
-    g = torch.Generator().manual_seed(0)
-    captions = [f"a {name}" for name in "zero one two three four five six seven".split()]
-    cases = [(list(captions), torch.rand(8, generator=g), p) for p in (0.1, 0.5, 0.0, 1.0)]
-    # one draw equals p: it keeps its caption
-    return [*cases, (list(captions), torch.tensor([0.0, 0.25, 0.5, 0.75] * 2), 0.25)]
+def _hidden_once():
+    g = torch.Generator().manual_seed(2)
+    unit, usual = torch.tensor([0.5, 6.0, 1.5]), torch.tensor([3.0, 18.0, 17.0])
+    found = []
+    for K, N in (6, 20), (2, 5), (1, 8):
+        said = usual + unit * torch.randn(N, 3, generator=g)
+        moved = torch.randn(K, 1, 3, generator=g) + 0.3 * torch.randn(K, N, 3, generator=g)
+        found.append((said, said + unit * moved))
+    return found
 
 
 exercise(
     "06.4",
     level=2,
-    solution=drop_captions,
-    inputs=_drawn_captions,
-    task='Write `drop_captions`: each caption is replaced by "" with probability p. The random '
-    "numbers are handed in, so that a run can be repeated: caption i is dropped if `draws[i] < p`.",
-    hint="The list stays as long as it was: every picture keeps a caption, be it an empty one.",
+    solution=carried,
+    inputs=_hidden_once,
+    task="Which word carries which fact? Thickness and size are pixels, slant is degrees, so they need one unit. Write `carried`: for "
+    "each of K hidden words the mean change of the three measurements over the N pictures, each divided by its standard deviation in "
+    '`said` (`std(0)`). What shrinks is negative. **Then hide**, with `painted`, each of the six tokens of "a thick seven leaning right" in turn, from '
+    "both ways, twenty pictures each, and print the table. Which facts go with which word? And which token, when it is hidden, makes the digit *thicker*? "
+    'Would it in "a thin seven leaning right"?',
+    hint="`hidden - said` is (K, N, 3): the pictures are its axis 1. `torch.stack` joins `captions.measure(painted([prompt] * 20, hidden=k))` "
+    "for k = 0 to 5, under `torch.no_grad()`. For the last two questions: the shares of a place add up to 1.",
     wrong={
-        _keeps_few: "the wrong way round: with p = 0.1 this keeps one caption in ten.",
-        _shortens: "the captions no longer line up with their pictures: replace them, don't remove "
-        "them.",
-        _at_p_too: "a draw that equals p keeps its caption: with p = 0 nothing may ever be dropped.",
-        _never: "nothing is ever dropped: what becomes of a caption whose draw is below p?",
-        _always: "all of them are dropped: a caption stays where its draw is not below p.",
-        _above_p: "the comparison points the wrong way: a small draw drops, a large one keeps.",
-        _one_for_all: "each caption has a draw of its own; this drops all of them or none.",
+        _raw: "pixels and degrees still stand side by side: divide by the spread of each measurement.",
+        _one_unit: "each measurement has a spread of its own; yours is one for all.",
+        _own_spread: "the unit is the spread with the word heard, one for all hidden words.",
+        _of_changes: "the unit is the spread of what is measured in `said`, not of its changes.",
+        _in_errors: "those are standard errors: they tell whether a change is luck, not whether it is large.",
+        _times: "to count in spreads, divide by the spread; do not multiply.",
+        _unsigned_late: "without its sign nobody can see whether a word made more or less of it.",
+        _variance: "that is the variance; a standard deviation is its root.",
+        _by_n: "`std(0)` divides by N - 1; yours by N.",
+        _turned_sign: "the sign: what shrinks when the word is hidden is negative.",
+        _unsigned: "a change has a sign: up and down must not be added up.",
+        _over_words: "that is a mean over the words; take it over the pictures, axis 1.",
+        _each_picture: "take the mean over the pictures: (K, 3).",
+        _not_compared: "what is asked for is the change: take off what `said` measures.",
     },
 )
 
 
-def listening(query, key, mask):
-    """query (P, D), key (L, D), mask (L,) bool; returns (P, L), rows that add up to 1."""
-    scores = query @ key.T / math.sqrt(query.shape[1])
-    return scores.masked_fill(~mask, -math.inf).softmax(1)
+def listening(query, key, volume):
+    """query (..., P, D), key (..., L, D), volume (L,), at least 0; returns shares (..., P, L)."""
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    heard = volume * scores.softmax(-1)
+    return heard / heard.sum(-1, keepdim=True)
 
 
 def _shared(how):
-    """A wrong `listening`: something else made of the right scores and the mask."""
-    return lambda query, key, mask: how(query @ key.T / math.sqrt(query.shape[1]), mask)
+    """A wrong `listening`: something else made of the right scores and the volume."""
+    return lambda query, key, volume: how(query @ key.mT / math.sqrt(query.shape[-1]), volume)
 
 
-_masks_late = _shared(lambda scores, mask: scores.softmax(1) * mask)
-_without_mask = _shared(lambda scores, mask: scores.softmax(1))
-_wrong_axis = _shared(lambda scores, mask: scores.masked_fill(~mask, -math.inf).softmax(0))
-_zero_score = _shared(lambda scores, mask: scores.masked_fill(~mask, 0).softmax(1))
-_hears_padding = _shared(lambda scores, mask: scores.masked_fill(mask, -math.inf).softmax(1))
-_only_scores = _shared(lambda scores, mask: scores.masked_fill(~mask, -math.inf))
-_plus_infinity = _shared(lambda scores, mask: scores.masked_fill(~mask, math.inf).softmax(1))
+_not_to_one = _shared(lambda scores, volume: volume * scores.softmax(-1))
+_without_volume = _shared(lambda scores, volume: scores.softmax(-1))
+_on_scores = _shared(lambda scores, volume: (volume * scores).softmax(-1))
+_added = _shared(lambda scores, volume: (scores + volume).softmax(-1))
+_only_mask = _shared(lambda scores, volume: scores.masked_fill(volume == 0, -math.inf).softmax(-1))
+_soft_twice = _shared(lambda scores, volume: (volume * scores.softmax(-1)).softmax(-1))
+_wrong_axis = _shared(lambda scores, volume: (scores + volume.log()).softmax(-2))
+_only_scores = _shared(lambda scores, volume: scores + volume.log())
 
 
 def _scaled(factor):
     """A wrong `listening`: scores times a factor, of query and key, in place of 1 / sqrt(D)."""
-
-    def wrong(query, key, mask):
-        scores = query @ key.T * factor(query, key)
-        return scores.masked_fill(~mask, -math.inf).softmax(1)
-
-    return wrong
+    return lambda q, k, volume: (q @ k.mT * factor(q, k) + volume.log()).softmax(-1)
 
 
 _unscaled = _scaled(lambda query, key: 1)
 _fixed_scale = _scaled(lambda query, key: 1 / math.sqrt(16))
-_without_root = _scaled(lambda query, key: 1 / query.shape[1])
-_multiplied = _scaled(lambda query, key: math.sqrt(query.shape[1]))
-_by_pixels = _scaled(lambda query, key: 1 / math.sqrt(query.shape[0]))
-_by_tokens = _scaled(lambda query, key: 1 / math.sqrt(key.shape[0]))
+_without_root = _scaled(lambda query, key: 1 / query.shape[-1])
+_by_pixels = _scaled(lambda query, key: 1 / math.sqrt(query.shape[-2]))
+_by_tokens = _scaled(lambda query, key: 1 / math.sqrt(key.shape[-2]))
 
 
 def _questions():
     g = torch.Generator().manual_seed(1)
-    sizes = [(49, 6, 16, 4), (5, 11, 8, 7), (5, 11, 8, 1)]
-    return [
-        (torch.randn(P, D, generator=g), torch.randn(L, D, generator=g), torch.arange(L) < n)
-        for P, L, D, n in sizes
-    ]
+    sizes = [((), 49, 6, 16), ((), 5, 4, 8), ((2, 4), 9, 5, 16)]
+    volumes = [[1, 1, 4, 1, 0, 0], [0.5, 3, 1, 2], [1, 0, 8, 0.25, 0]]
+    found = []
+    for (many, P, L, D), volume in zip(sizes, volumes):
+        query, key = (torch.randn(*many, n, D, generator=g) for n in (P, L))
+        found.append((query, key, torch.tensor(volume).float()))
+    return found
 
 
 exercise(
@@ -273,23 +275,25 @@ exercise(
     level=3,
     solution=listening,
     inputs=_questions,
-    task="Write `listening`: how much each of P pixels listens to each of L tokens, the softmax over "
-    r"the tokens of $q \cdot k / \sqrt{D}$, where a token whose mask is False gets exactly 0 and "
-    "every row still adds up to 1.",
-    hint=r"A score of $-\infty$ becomes a share of exactly 0, and `masked_fill` sets it.",
+    task=r"Words with a volume. Write `listening`: the shares with which P places hear L tokens, where token $j$ has the volume $v_j$ and its "
+    r"share is proportional to $v_j \, e^{s_{ij}}$, with $s_{ij}$ as in the lesson; every row adds up to 1. So a mask is the volumes 0 and 1, and 2 hears a "
+    'token as if it stood there twice. **Then turn it up**: let the three `listeners` hear this way, with the volume 0, 1, 2, 4, 8 and 16 for "thick" in "a thick '
+    'seven leaning right", paint ten pictures for each with `painted`, and draw with `viz.curve` the thickness over the volume. Does the slant stay as it is? And which word would you turn up for more of that?',
+    hint="Multiply the softmax by the volumes, then divide each row by its sum. For the picture, copy `listen`, use your function on its `q` and `k`, with "
+    "`mask[0] * volume`, and hook it to each layer: what a forward hook returns takes the place of the output, `lambda layer, told, heard: loud(layer, *told)`. Paint under `torch.no_grad()`, and remove the hooks at the end.",
     wrong={
-        _masks_late: "masked after the softmax: the rows no longer add up to 1. Mask the scores.",
+        _not_to_one: "the rows no longer add up to 1: divide each by its sum.",
+        _without_volume: "the volume is not used: padding is heard like any word.",
+        _on_scores: "the volume multiplies shares, not scores: a score times 0 is 0, and that is no silence.",
+        _added: "added to a score, a volume v makes exp(v) of the share: add its logarithm.",
+        _only_mask: "only silence is heard here: a volume other than 0 and 1 counts as well.",
+        _soft_twice: "one softmax is enough: after the volumes, divide by the sum.",
+        _only_scores: "these are the scores; shares that add up to 1 are still to be made of them.",
+        _wrong_axis: "the softmax runs over the wrong axis: each row, one place, must add up to 1.",
         _unscaled: "the scores must be divided by sqrt(D).",
         _without_root: "the root is missing: a sum of D products grows with sqrt(D), not with D.",
-        _multiplied: "a large D makes scores large, so they are divided, not multiplied.",
-        _by_pixels: "D is the width of a query; yours is the number of pixels, along another axis.",
+        _by_pixels: "D is the width of a query; yours is the number of places, along another axis.",
         _by_tokens: "D is the width of a key; yours is the number of tokens, along another axis.",
-        _only_scores: "these are the scores; shares that add up to 1 are still to be made of them.",
-        _plus_infinity: "NaN: a share of 0 comes of minus infinity; plus infinity, or 0 times it, gives no number.",
         _fixed_scale: "D is the width of query and key, here and there another one, not always 16.",
-        _without_mask: "the mask is not used: padding is heard like any word.",
-        _wrong_axis: "the softmax runs over the wrong axis: each row, one pixel, must add up to 1.",
-        _zero_score: "a score of 0 is not silence: exp(0) = 1, so padding is still heard.",
-        _hears_padding: "inverted: this listens to the padding and to nothing else.",
     },
 )
