@@ -45,7 +45,7 @@ def test_words_are_read_as_before_and_a_picture_is_more_tokens(encoder, picture)
     [vector] = encoder.space.of_pictures(picture[None])
     wanted = encoder.translate(math.sqrt(8) * vector[None])[0]
     assert torch.allclose(tokens[1, -3:], wanted, atol=1e-6)
-    assert torch.equal(tokens[1, :-3], encoder.text([""])[0][0])  # and no words
+    assert torch.equal(tokens[1, :-3], encoder.text(["a fox", ""])[0][1])  # and no words
     for given in (vector, vector.tolist(), picture.numpy()):
         assert torch.allclose(encoder([given])[0], tokens[1:], atol=1e-6)
     other = picture.flip(2)

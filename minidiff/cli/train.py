@@ -81,8 +81,8 @@ def run(name, folder, given, interrupted):
         with distributed.first_alone():
             path, workers = folder / "latents.pt", settings.get("workers", 0)
             stream = recipe.encoded(needed[0].to(device), latents, path, workers)
-        if codec := getattr(model, "codec", None):
-            model.codec = Scaled(1)  # what comes is encoded already
+    if codec := latents and getattr(model, "codec", None):
+        model.codec = Scaled(1)  # what comes is encoded already
     plan = {"recipe": name, "latents": latents, "start": start}
     steps = training.train(
         model,
@@ -96,7 +96,7 @@ def run(name, folder, given, interrupted):
     )
     progress = follow(steps, name, settings, interrupted)
     if not distributed.rank():
-        if latents and codec:
+        if codec:
             progress.model.codec = codec
         keep(name, recipe.keep(progress.model), folder, progress, settings | plan, started)
     return 128 + interrupted[0] if interrupted else 0

@@ -33,13 +33,13 @@ def scene_vectors(space, count, path, workers=0):
 
 def told_vectors(space, count, path, workers=0):
     """The vectors of `count` renders, made once, kept in `path`; plain captions, the tokens that tell."""
-    told, latents = encoded_scenes(Vectors(space), count, path, workers)
-    vectors, codec = latents.float(), Vectors(space)
+    codec = Vectors(space)
+    told, latents = encoded_scenes(codec, count, path, workers)
 
     def data(n, generator):
         index = torch.randint(count, (n,), generator=generator)
         captions, words = zip(*(plain_caption(told[i]) for i in index.tolist()))
-        return codec.decode(vectors[index]), list(captions), list(words)
+        return codec.decode(latents[index].float()), list(captions), list(words)
 
     return data
 
