@@ -13,10 +13,11 @@ ROOMS = {
     "codecs": ["Autoencoder", "Pixels", "Scaled"],
     "conditions": ["LabelEncoder", "TextEncoder", "Tokenizer", "Unconditional"],
     "denoiser": ["TARGETS", "Denoiser", "noising"],
-    "guidance": ["clip", "given", "guidance_interval", "guidance_rescale", "guide", "guide_at_once"],
+    "guidance": ["clip", "given", "guidance_interval", "guide", "guide_at_once"],
     "model": ["Model"],
     "nets": ["PointNet", "UNet"],
     "pretrained": ["load"],
+    "rescaling": ["guidance_rescale"],
     "samplers": ["consistency", "ddim", "ddpm", "dpmpp_2m", "heun", "last", "noise_from"],
     "schedules": [
         "DDPM", "cosine", "flow", "log_snr", "log_snr_grid", "logit_normal_times",

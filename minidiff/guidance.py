@@ -3,7 +3,6 @@
 import torch
 
 from .checks import check_number
-from .denoiser import append_dims
 from .errors import UserError
 
 
@@ -48,26 +47,6 @@ def guidance_interval(guided, plain, low, high):
     if not low <= high:
         raise UserError(f"low must not exceed high, got low {low} and high {high}")
     return lambda x, t: (guided if low <= t <= high else plain)(x, t)
-
-
-def guidance_rescale(guided, plain, share=0.7):
-    """Bring the spread of each guided x0_hat, about its mean, back towards that of the plain one.
-
-    share: 0 leaves `guided` as it is, 1 gives it the standard deviation that `plain` has over the
-    entries of a sample (Lin et al. 2024, section 3.4). Made for pictures; calls `plain` once more.
-    UserError unless share is a number from 0 to 1.
-    """
-    check_number("share", share, 0, 1)
-
-    def denoise(x, t):
-        x0_hat, wanted = guided(x, t), plain(x, t).flatten(1).std(1, correction=0)
-        # About the mean, where the paper scales all: there estimates have mean 0, pixels have not.
-        middle, std = x0_hat.flatten(1).mean(1), x0_hat.flatten(1).std(1, correction=0)
-        # The least spread keeps a blank estimate blank, where 0 / 0 or rounding would rule.
-        factor = 1 + share * (wanted / std.clamp(min=1e-4) - 1)
-        return torch.lerp(append_dims(middle, x0_hat), x0_hat, append_dims(factor, x0_hat))
-
-    return denoise
 
 
 def clip(denoise, low=-1.0, high=1.0):

@@ -13,7 +13,7 @@ FLOORS = [
     {"schedules", "nets"},
     {"conditions"},
     {"denoiser", "codecs"},
-    {"guidance", "samplers"},
+    {"guidance", "rescaling", "samplers"},
     {"sampling", "data"},
     {"model", "training"},
     {"pretrained", "bridge"},
